@@ -1,0 +1,86 @@
+"""One span in which a promise is broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class IncidentKind(StrEnum):
+    """Which part of the promise broke."""
+
+    FAILED = "failed"
+    MISSED = "missed"
+    LATE = "late"
+    SLOW = "slow"
+    FAST = "fast"
+    STUCK = "stuck"
+    STALE = "stale"
+
+
+class IncidentState(StrEnum):
+    """open -> acknowledged -> resolved (docs/states.md)."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class TimelineEvent(StrEnum):
+    """What a timeline entry says happened."""
+
+    OPENED = "opened"
+    OCCURRENCE = "occurrence"
+    ACKNOWLEDGED = "acknowledged"
+    NOTE = "note"
+    DELIVERY_CHANGED = "delivery_changed"
+    RECOVERED = "recovered"
+    RESOLVED = "resolved"
+
+
+class AlertState(StrEnum):
+    """Whether a human was told; the first that applies (docs/states.md)."""
+
+    DELIVERED = "delivered"
+    MUTED = "muted"
+    NO_ROUTE = "no_route"
+    RETRYING = "retrying"
+    BLOCKED = "blocked"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """What the fold knows of an unresolved incident, read under its monitor's lock."""
+
+    id: UUID
+    monitor_id: UUID
+    kind: IncidentKind
+    state: IncidentState
+    occurrence_count: int
+    event_count: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as operators read it."""
+
+    id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    kind: IncidentKind
+    state: IncidentState
+    severity: str
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    resolved_at: datetime | None
+    resolution: str | None
+    root_run_id: UUID | None
+    request_id: str | None
+    occurrence_count: int
+    previous_incident_id: UUID | None
+    alert_state: AlertState
+    version: int
