@@ -1,0 +1,1 @@
+"""PostgreSQL and only PostgreSQL: pool, unit of work, one catalogue of statements a noun, migrations. No decisions."""

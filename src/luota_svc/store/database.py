@@ -1,0 +1,90 @@
+"""The pool and the unit of work: one `async with database.unit()` is one transaction."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from luota_svc.store.errors import translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+# Longer than any statement of ours should take, shorter than a caller's patience (design: no hang beyond 5 s).
+_SESSION = (
+    "SET statement_timeout = {statement}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = 10000"
+)
+_CONNECTION_WAIT_SECONDS = 2.0
+
+
+class Unit:
+    """One open transaction. Statements come from a noun's catalogue; rows are dicts."""
+
+    def __init__(self, connection: AsyncConnection[DictRow]) -> None:
+        """Wrap the connection that the transaction runs on."""
+        self.connection = connection
+
+    async def rows(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[DictRow]:
+        """Run a statement and return all of its rows."""
+        cursor = await self.connection.execute(statement, parameters)
+        return await cursor.fetchall()
+
+    async def row(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> DictRow | None:
+        """Run a statement and return its first row, or None."""
+        cursor = await self.connection.execute(statement, parameters)
+        return await cursor.fetchone()
+
+    async def run(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> int:
+        """Run a statement without rows and return how many it touched."""
+        cursor = await self.connection.execute(statement, parameters)
+        return cursor.rowcount
+
+    async def run_many(self, statement: LiteralString, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """Run one statement for each set of parameters, pipelined."""
+        async with self.connection.cursor() as cursor:
+            await cursor.executemany(statement, parameters)
+
+
+class Database:
+    """A pool of sessions with our limits set. Opened once; outlives every restart of the server."""
+
+    def __init__(
+        self, url: str, *, name: str, sessions: int, statement_timeout_ms: int = 5_000, lock_timeout_ms: int = 1_000
+    ) -> None:
+        """Prepare the pool; nothing is dialled before `open`. `sessions` bounds what this process takes."""
+        self._session = _SESSION.format(statement=statement_timeout_ms, lock=lock_timeout_ms)
+        self.pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=sessions,
+            open=False,
+            name=name,
+            timeout=_CONNECTION_WAIT_SECONDS,
+            # A server that is away is asked again soon: recovery must not wait for a long back-off.
+            reconnect_timeout=3600.0,
+            configure=self._configure,
+            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 3, "application_name": name},
+        )
+
+    async def _configure(self, connection: AsyncConnection[DictRow]) -> None:
+        await connection.execute(self._session)
+
+    async def open(self) -> None:
+        """Start the pool and wait for its first session; raise Unavailable if none comes within 5 s."""
+        with translated():
+            await self.pool.open(wait=True, timeout=5.0)
+
+    async def close(self) -> None:
+        """Close every session; safe to repeat."""
+        await self.pool.close(timeout=3.0)
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """Run one transaction: commit at the end, roll back on any error, which leaves as a model error."""
+        with translated():
+            async with self.pool.connection() as connection, connection.transaction():
+                yield Unit(connection)
