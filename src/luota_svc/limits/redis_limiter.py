@@ -1,0 +1,225 @@
+"""The Limiter that shares its buckets with all other processes through Redis, and keeps answering without it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from luota_svc.limits.breaker import Breaker
+from luota_svc.limits.buckets import (
+    Charge,
+    Verdict,
+    charge_for_address,
+    charge_for_key,
+    charge_for_subject,
+    decision_of,
+)
+from luota_svc.limits.denials import DenialMemory
+from luota_svc.limits.gathering import CHARGES_PER_PIPELINE, Gathering, Member, Pipeline
+from luota_svc.limits.local import LocalBuckets
+from luota_svc.limits.wire import RedisAway, Wire
+from luota_svc.model.errors import RateLimited, Unavailable
+from luota_svc.model.limits import ALLOWED_UNKNOWN, Decision, KeySpend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from luota_svc.clock import Clock
+
+
+class RedisLimiter:
+    """Spends tokens in Redis; in this process's own memory while Redis is away.
+
+    Callers that arrive while a pipeline is under way gather, and the next pipeline carries them all. There is no
+    timer: a lone caller waits for nothing but its own round trip.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        on_degraded: Callable[[bool], None] = lambda _degraded: None,
+        on_spend: Callable[[str, bool], None] = lambda _policy, _allowed: None,
+        probe_seconds: float = 1.0,
+    ) -> None:
+        """Dial nothing yet; ValueError if `url` is not redis://, rediss:// or unix://.
+
+        `on_degraded` is told once per change, `on_spend` the tightest policy's name and whether it allowed, per
+        spend; both are called on the event loop and must be quick. While Redis is away it is asked once every
+        `probe_seconds`, by a task of its own, so no caller ever waits for a probe.
+        """
+        self._clock = clock
+        self._on_degraded = on_degraded
+        self._on_spend = on_spend
+        self._probe_seconds = probe_seconds
+        self._wire = Wire(url)
+        self._breaker = Breaker(clock)
+        self._denials = DenialMemory(clock)
+        self._local = LocalBuckets(clock)
+        self._gathering = Gathering()
+        self._sending: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
+        self._closed = False
+        self.last_trouble = ""  # what Redis (or its absence) said last; for the log
+
+    @property
+    def degraded(self) -> bool:
+        """True while Redis is away and the buckets are this process's own."""
+        return self._breaker.is_open
+
+    async def open(self) -> None:
+        """Connect and load the script. Never fails: without Redis the limiter starts degraded."""
+        if not self._breaker.is_open:
+            try:
+                await self._wire.probe()
+            except RedisAway as away:
+                self._failed(away, refused=True)
+
+    async def aclose(self) -> None:
+        """Answer whoever waits, from local buckets, and hang up. Twice is harmless."""
+        self._closed = True
+        for task in (self._sending, self._probing):
+            if task is not None and not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        _give_up(self._gathering.take_all())  # a task cancelled before its first step has answered nobody
+        await self._wire.drop()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    async def spend_address(self, address: str, limit: int, cost: int = 1) -> Decision:
+        """Charge a source address (IPv6 already cut to its /64) `cost` tokens of its minute, all or nothing.
+
+        A cost above the limit can never be met; it is refused with the whole interval as its wait.
+        """
+        charge = charge_for_address(address, limit, cost)
+        return (await self._decide([charge]))[0]
+
+    async def spend_keys(self, spends: Sequence[KeySpend]) -> list[Decision]:
+        """Charge each spend in order, each all or nothing over its buckets; answers stand in the same order."""
+        return await self._decide([charge_for_key(spend) for spend in spends])
+
+    async def spend_strict(self, subject: str, policy_name: str, limit: int, interval_seconds: int) -> None:
+        """Charge one token of a bucket of its own, for what must refuse when it cannot count.
+
+        `limit` 0 allows always, even while Redis is away. RateLimited if empty, Unavailable if Redis is away.
+        """
+        charge = charge_for_subject(subject, policy_name, limit, interval_seconds)
+        if not charge.buckets:
+            return
+        verdict = self._denials.recall(charge)
+        if verdict is None:
+            answer = None if self._breaker.is_open else self._send([charge])
+            verdicts = None if answer is None else await answer
+            if verdicts is None:
+                raise Unavailable(f"rate limits cannot be counted: {self.last_trouble}")
+            verdict = self._remembered(verdicts[0])
+        self._on_spend(policy_name, verdict.allowed)
+        if not verdict.allowed:
+            wait = decision_of(verdict, self._clock.jitter()).reset_seconds
+            raise RateLimited(policy=policy_name, limit=limit, retry_after_seconds=wait)
+
+    async def _decide(self, charges: list[Charge]) -> list[Decision]:
+        decisions = [ALLOWED_UNKNOWN] * len(charges)
+        asked: dict[str, list[int]] = {}  # tag -> places in `charges`
+        for place, charge in enumerate(charges):
+            if not charge.buckets:
+                continue
+            denial = self._denials.recall(charge)
+            if denial is None:
+                asked.setdefault(charge.tag, []).append(place)
+            else:
+                decisions[place] = self._decision(denial)
+        sent = [
+            (part, None if self._breaker.is_open else self._send([charges[place] for place in part]))
+            for places in asked.values()
+            for part in _parts(places)
+        ]
+        for places, answer in sent:
+            verdicts = None if answer is None else await answer
+            for index, place in enumerate(places):
+                if verdicts is None:
+                    decisions[place] = self._local_decision(charges[place])
+                else:
+                    decisions[place] = self._decision(self._remembered(verdicts[index]))
+        return decisions
+
+    def _decision(self, verdict: Verdict) -> Decision:
+        self._on_spend(verdict.bucket.policy_name, verdict.allowed)
+        return decision_of(verdict, 0.0 if verdict.allowed else self._clock.jitter())
+
+    def _local_decision(self, charge: Charge) -> Decision:
+        """Decide without Redis: only a refusal is certain, so only a refusal shows numbers."""
+        verdict = self._local.spend(charge)
+        self._on_spend(verdict.bucket.policy_name, verdict.allowed)
+        return ALLOWED_UNKNOWN if verdict.allowed else decision_of(verdict, self._clock.jitter())
+
+    def _remembered(self, verdict: Verdict) -> Verdict:
+        if not verdict.allowed:
+            self._denials.remember(verdict)
+        return verdict
+
+    def _send(self, charges: list[Charge]) -> asyncio.Future[list[Verdict] | None] | None:
+        """Join the next pipeline; None if this limiter is closed or too many wait."""
+        member = Member(charges, asyncio.get_running_loop().create_future())
+        if self._closed or not self._gathering.join(member):
+            return None
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_gathered(), name="limits-send")
+        return member.answer
+
+    async def _send_gathered(self) -> None:
+        """Send pipelines until nobody waits."""
+        members: list[Member] = []
+        try:
+            while self._gathering:
+                members = self._gathering.take()
+                pipeline = Pipeline(members)
+                try:
+                    answers = await self._wire.spend(pipeline.calls)
+                except RedisAway as away:
+                    self._failed(away, refused=away.refused)
+                    # Those who gathered behind a Redis that hangs have waited long enough.
+                    _give_up(members + self._gathering.take_all())
+                else:
+                    pipeline.settle(answers)
+        finally:  # closed in mid-flight: nobody is left hanging
+            _give_up(members + self._gathering.take_all())
+
+    def _failed(self, away: RedisAway, *, refused: bool) -> None:
+        self.last_trouble = str(away)
+        was_open = self._breaker.is_open
+        self._breaker.failed(refused=refused)
+        if self._breaker.is_open and not was_open:
+            self._probing = asyncio.create_task(self._probe_until_back(), name="limits-probe")
+            self._on_degraded(True)
+
+    async def _probe_until_back(self) -> None:
+        while self._breaker.is_open:
+            await asyncio.sleep(self._probe_seconds)
+            try:
+                await self._wire.probe()
+            except RedisAway as away:
+                self.last_trouble = str(away)
+            else:
+                self._breaker.recovered()
+                self._on_degraded(False)
+
+
+def _parts(places: list[int]) -> list[list[int]]:
+    """Cut a batch's places so that each part fits into one pipeline."""
+    return [places[start : start + CHARGES_PER_PIPELINE] for start in range(0, len(places), CHARGES_PER_PIPELINE)]
+
+
+def _give_up(members: list[Member]) -> None:
+    for member in members:
+        if not member.answer.done():
+            member.answer.set_result(None)
