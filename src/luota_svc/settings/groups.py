@@ -1,0 +1,100 @@
+"""The settings as frozen groups, one a concern. What a variable means is told in `table`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from luota_svc.model.limits import IngestLimits
+from luota_svc.settings.values import Listen, Network, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """PostgreSQL."""
+
+    url: Secret | None
+    pool_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """Redis or Valkey."""
+
+    url: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """What the doors need to know of the world outside."""
+
+    http_listen: Listen
+    grpc_listen: Listen
+    public_url: str
+    trusted_proxies: tuple[Network, ...]
+    slow_body_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapSettings:
+    """The first admin."""
+
+    token: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopSettings:
+    """How long a stop may take; draining ends before the whole does."""
+
+    drain_seconds: int
+    stop_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupportSettings:
+    """What support may look up."""
+
+    requests_kept_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is written to stdout."""
+
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator decided. `given` names the variables that were set, `unknown` warns in sentences."""
+
+    database: DatabaseSettings
+    redis: RedisSettings
+    doors: DoorSettings
+    limits: IngestLimits
+    bootstrap: BootstrapSettings
+    stop: StopSettings
+    support: SupportSettings
+    log: LogSettings
+    given: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
+
+    def with_servers(self, *, database_url: str, redis_url: str) -> Settings:
+        """Return these settings pointed at other servers: those that `dev` started."""
+        return replace(
+            self,
+            database=replace(self.database, url=Secret(database_url)),
+            redis=replace(self.redis, url=Secret(redis_url)),
+        )
+
+    def with_doors(self, *, http_listen: Listen, grpc_listen: Listen) -> Settings:
+        """Return these settings with other places to listen at; a public URL that nobody gave follows them."""
+        given = "LUOTA_PUBLIC_URL" in self.given
+        public_url = self.doors.public_url if given else http_listen.origin()
+        doors = replace(self.doors, http_listen=http_listen, grpc_listen=grpc_listen, public_url=public_url)
+        return replace(self, doors=doors)
+
+    def secrets(self) -> list[str]:
+        """Return what the log's scrubber must know: every token, and the password of every URL."""
+        urls = [url for url in (self.database.url, self.redis.url) if url is not None]
+        passwords = [password for url in urls for password in url.passwords()]
+        return passwords if self.bootstrap.token is None else [*passwords, self.bootstrap.token.reveal()]
