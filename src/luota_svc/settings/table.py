@@ -93,7 +93,7 @@ SETTINGS: Final = (
         values.read_public_url,
         None,
         "URL",
-        "Under which people and jobs reach the HTTP door; links in answers begin with it. None: where that door listens.",
+        "Under which people and jobs reach the HTTP door; links begin with it. None: where that door listens.",
     ),
     Setting(
         "LUOTA_TRUSTED_PROXIES",

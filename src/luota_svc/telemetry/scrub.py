@@ -12,16 +12,16 @@ _HEADER_VALUE: Final = (
     r"((?:authorization|x-luota-key|x-watchflow-key)[\\'\"]{0,4}\s{0,4}[:=,]\s{0,4}b?[\\'\"]{0,4})"
     r"(?!(?:bearer|basic)\s)[^\s'\"\\,;)}\]]{1,4096}"
 )
-# Replacements must be harmless inside JSON text: no pattern eats a quote or a backslash that it did not bring.
+# No word boundaries: in a repr, a newline before a token reads as a backslash and an n.
 # Every repetition is bounded, so that a hostile 64 KiB line costs a bounded multiple of its length.
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        (r"\bwf(?:mn|ws|op)\d\.[\w.\-]{1,256}", "[redacted:token]"),
+        (r"wf(?:mn|ws|op)\d\.[\w.\-]{1,256}", "[redacted:token]"),
         (r"(\w{1,20}://[^\s/:@'\"\\]{0,128}:)[^\s'\"\\]{1,512}@", r"\1***@"),
-        (r"\b(bearer|basic)(\s{1,4})[\w.~+/=\-]{4,4096}", r"\1\2[redacted:credential]"),
+        (r"(bearer|basic)(\s{1,4})[\w.~+/=\-]{4,4096}", r"\1\2[redacted:credential]"),
         (_HEADER_VALUE, r"\1[redacted:credential]"),
-        (r"\b(\w{0,32}(?:password|passwd|secret))(\s{0,4}=\s{0,4})[^\s'\"\\,;&)}\]]{1,512}", r"\1\2***"),
+        (r"(password|passwd|secret)(\s{0,4}=\s{0,4})[^\s'\"\\,;&)}\]]{1,512}", r"\1\2***"),
     )
 )
 # One of these stands in every text that a pattern could match; most lines have none and are done here.
