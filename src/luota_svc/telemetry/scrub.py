@@ -18,7 +18,7 @@ _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"wf(?:mn|ws|op)\d\.[\w.\-]{1,256}", "[redacted:token]"),
-        (r"(\w{1,20}://[^\s/:@'\"\\]{0,128}:)[^\s'\"\\]{1,512}@", r"\1***@"),
+        (r"(://[^\s/:@'\"\\]{0,128}:)[^\s'\"\\]{1,512}@", r"\1***@"),
         (r"(bearer|basic)(\s{1,4})[\w.~+/=\-]{4,4096}", r"\1\2[redacted:credential]"),
         (_HEADER_VALUE, r"\1[redacted:credential]"),
         (r"(password|passwd|secret)(\s{0,4}=\s{0,4})[^\s'\"\\,;&)}\]]{1,512}", r"\1\2***"),

@@ -1,0 +1,37 @@
+"""`luota-svc check-config`: what the environment says, as Luota understands it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from luota_svc.cli import Exit
+from luota_svc.settings import effective, load
+from luota_svc.telemetry.tracing_setup import read_trace_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "serve": ("LUOTA_DATABASE_URL", "LUOTA_REDIS_URL"),
+    "migrate": ("LUOTA_DATABASE_URL",),
+    "bootstrap": ("LUOTA_DATABASE_URL",),
+    "dev": (),
+}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one setting a line, then what tracing will do; warnings go to stderr. Raises SettingsError."""
+    settings = load(os.environ, required=REQUIRED[args.purpose])
+    lines = effective(settings)
+    width = max(len(line.name) for line in lines)
+    for line in lines:
+        print(f"{line.name:<{width}}  {line.value or '(unset)'}{'  (default)' if line.is_default else ''}")
+    traces = read_trace_settings(os.environ)
+    state = f"exported by OTLP, {traces.ratio:.2%} sampled" if traces.exporting else "not exported"
+    print(f"{'traces':<{width}}  {state}")
+    for warning in (*settings.unknown, *traces.ignored):
+        print(f"luota-svc: warning: {warning}", file=sys.stderr)
+    return Exit.OK
