@@ -1,0 +1,1 @@
+"""Pure decisions: facts and instants in, a named decision out. Nothing here waits, reads a clock or rolls dice."""
