@@ -125,7 +125,7 @@ class JsonFormatter(logging.Formatter):
             fields["trace_id"] = ids.trace_id
         for name, value in vars(record).items():
             if name not in _STANDARD:
-                fields.setdefault(name, self._value(name, value))
+                fields.setdefault(self._text(name), self._value(name, value))
         error = _error_of(record)
         if error:
             fields["error"] = self._text(error)

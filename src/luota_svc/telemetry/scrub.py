@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEADER_VALUE: Final = (
-    r"((?:authorization|x-luota-key|x-watchflow-key)[\\'\"]{0,4}\s{0,4}[:=,]\s{0,4}b?[\\'\"]{0,4})"
-    r"(?!(?:bearer|basic)\s)[^\s'\"\\,;)}\]]{1,4096}"
+    r"((?:authorization|x-luota-key|x-watchflow-key)[\\'\"]{0,4}\s{0,4}[:=,]\s{0,4}(?:b(?=['\"]))?[\\'\"]{0,4}"
+    r"(?:(?:bearer|basic)\s{1,4})?)[^\s'\"\\,;)}\]]{1,4096}"
 )
 # No word boundaries: in a repr, a newline before a token reads as a backslash and an n.
 # Every repetition is bounded, so that a hostile 64 KiB line costs a bounded multiple of its length.
@@ -19,8 +19,8 @@ _PATTERNS: Final = tuple(
     for pattern, replacement in (
         (r"wf(?:mn|ws|op)\d\.[\w.\-]{1,256}", "[redacted:token]"),
         (r"(://[^\s/:@'\"\\]{0,128}:)[^\s'\"\\]{1,512}@", r"\1***@"),
-        (r"(bearer|basic)(\s{1,4})[\w.~+/=\-]{4,4096}", r"\1\2[redacted:credential]"),
         (_HEADER_VALUE, r"\1[redacted:credential]"),
+        (r"(bearer|basic)(\s{1,4})[\w.~+/=\-]{8,4096}", r"\1\2[redacted:credential]"),
         (r"(password|passwd|secret)(\s{0,4}=\s{0,4})[^\s'\"\\,;&)}\]]{1,512}", r"\1\2***"),
     )
 )

@@ -124,6 +124,7 @@ class Tracing:
         follow_unsampled: bool = True,
         ids: IdGenerator | None = None,
         stop: Callable[[float], None] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Sample a trace whose id's low 64 bits are under `sampled_below`; `tracer` None samples nothing."""
         self._tracer = tracer
@@ -131,6 +132,7 @@ class Tracing:
         self._follow_unsampled = follow_unsampled
         self._ids = ids or RandomIdGenerator()
         self._stop = stop
+        self._monotonic = monotonic
         self._second = 0
         self._remote_sampled = 0
 
@@ -209,7 +211,7 @@ class Tracing:
             return False
         if int(trace_id[16:], 16) >= self._sampled_below:
             return False
-        second = int(time.monotonic())
+        second = int(self._monotonic())
         if second != self._second:
             self._second, self._remote_sampled = second, 0
         self._remote_sampled += 1

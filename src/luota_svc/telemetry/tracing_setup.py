@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -63,6 +64,7 @@ def build_tracing(
     processor: SpanProcessor | None = None,
     ids: IdGenerator | None = None,
     on_spans: Callable[[SpanOutcome, int], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Tracing:
     """Build the process's `Tracing`.
 
@@ -94,6 +96,7 @@ def build_tracing(
         follow_unsampled=settings.follow_unsampled,
         ids=base_ids,
         stop=batching.stop if batching else None,
+        monotonic=monotonic,
     )
 
 
