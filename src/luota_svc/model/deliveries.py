@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
 
 
 class DeliveryState(StrEnum):
@@ -29,20 +26,3 @@ class DeliveryReason(StrEnum):
     ROUTE_FAILURE = "route_failure"
     TEST = "test"
     DRILL = "drill"
-
-
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """One delivery row to be written in the transaction of the fact that caused it."""
-
-    id: UUID
-    workspace_id: UUID
-    route_id: UUID
-    destination: bytes
-    incident_id: UUID
-    reason: DeliveryReason
-    severity_rank: int
-    due_at: datetime
-    expires_at: datetime
-    request_id: str | None
-    traceparent: str | None

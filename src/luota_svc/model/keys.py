@@ -18,6 +18,15 @@ class KeyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceLimits:
+    """A workspace's own limits, tokens per interval; None means the installation's, 0 none."""
+
+    monitor_token_minute: int | None
+    monitor_token_hour: int | None
+    workspace_minute: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class IngestKey:
     """The record. `monitor_id` None means the whole workspace. Times say when it stops being accepted."""
 

@@ -106,13 +106,13 @@ class MonitorMutex:
     id: UUID
     workspace_id: UUID
     slug: str
-    name: str
     kind: MonitorKind
     severity: Severity
     failure_threshold: int
     recovery_threshold: int
-    timeout_seconds: int
-    tags: dict[str, str]
+    timeout_seconds: int | None
+    max_duration_seconds: int | None
+    stuck_after_seconds: int | None
     paused_until: datetime | None
     muted_until: datetime | None
     failures_in_row: int

@@ -25,8 +25,8 @@ _CONSTRAINT_MESSAGES = {
 POOL_ERRORS = (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg_pool.TooManyRequests)
 
 
-class RowCountMismatch(Exception):
-    """A guarded write touched another number of rows than its writer had decided on (SQLSTATE LU001)."""
+# Raised by luota_assert_rows: a guarded write touched another number of rows than its writer had decided on.
+ROW_COUNT_MISMATCH = "LU001"
 
 
 def is_connection_loss(error: BaseException) -> bool:
@@ -40,7 +40,9 @@ def is_connection_loss(error: BaseException) -> bool:
 
 
 def is_rerunnable(error: BaseException) -> bool:
-    """Tell whether the whole transaction may be tried once more: serialization failure or deadlock."""
+    """Tell whether the whole transaction may be tried once more: serialization failure, deadlock, a guard that held."""
+    if isinstance(error, psycopg.Error) and error.sqlstate == ROW_COUNT_MISMATCH:
+        return True
     return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)
 
 

@@ -1,0 +1,265 @@
+"""What one ingest batch reads and writes: rows as values, columns as their statements have them (store/ingest.sql)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
+from luota_svc.model.keys import WorkspaceLimits
+from luota_svc.model.monitors import MonitorMutex, Severity
+from luota_svc.model.routes import RouteMatch
+from luota_svc.model.runs import RunState
+from luota_svc.model.signals import IncidentView
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a batch must read, gathered from its members. A monitor is named with the workspace it must belong to."""
+
+    keys: set[UUID] = field(default_factory=set)
+    monitors: set[tuple[UUID, UUID]] = field(default_factory=set)
+    run_keys: set[tuple[UUID, str]] = field(default_factory=set)
+    runs: set[UUID] = field(default_factory=set)
+    signal_keys: set[tuple[UUID, str]] = field(default_factory=set)
+
+
+class LoadedRun(NamedTuple):
+    """A run as it stands in the database (or, for a pruned one, as its key remembers it)."""
+
+    id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    external_run_id: str
+    state: RunState
+    started_at: datetime
+    start_occurred: bool
+    start_seen: bool
+    received_at: datetime
+    finished_at: datetime | None
+    duration_ms: int | None
+    incident: IncidentView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What stood in the database when the batch held its monitors' locks."""
+
+    transaction_id: str
+    live_keys: dict[UUID, WorkspaceLimits]
+    monitors: dict[UUID, MonitorMutex]
+    runs: dict[UUID, LoadedRun]
+    run_ids: dict[tuple[UUID, str], UUID]
+    incidents: dict[tuple[UUID, IncidentKind], OpenIncident]
+    signal_ids: dict[tuple[UUID, str], tuple[UUID, datetime]]
+
+
+class NewRun(NamedTuple):
+    """A run that this batch opens (and perhaps closes)."""
+
+    id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    external_run_id: str
+    state: str
+    started_at: datetime
+    start_occurred: bool
+    start_seen: bool
+    received_at: datetime
+    last_sign_at: datetime
+    finished_at: datetime | None
+    duration_ms: int | None
+    summary: str | None
+    exit_code: int | None
+    deploy_sha: str | None
+    host: str | None
+    environment: str | None
+    tags: str | None
+    notes: str | None
+    request_id: str
+    close_request_id: str | None
+    incident_id: UUID | None
+    timeout_at: datetime
+    next_deadline_at: datetime | None
+
+
+class ChangedRun(NamedTuple):
+    """A run that stood and is moved; `expected_state` guards it. None keeps what the row says."""
+
+    id: UUID
+    expected_state: str
+    state: str
+    start_seen: bool
+    last_sign_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: int | None
+    summary: str | None
+    exit_code: int | None
+    deploy_sha: str | None
+    host: str | None
+    environment: str | None
+    tags: str | None
+    notes: str | None
+    close_request_id: str | None
+    incident_id: UUID | None
+
+
+class NewSignal(NamedTuple):
+    """One immutable message."""
+
+    id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    run_id: UUID | None
+    type: str
+    received_at: datetime
+    occurred_at: datetime | None
+    door: str
+    key_id: UUID
+    request_id: str
+    caller_request_id: str | None
+    traceparent: str | None
+    source_address: str
+    incident_id: UUID | None
+    summary: str | None
+    exit_code: int | None
+    output: str | None
+    payload: str | None
+    deploy_sha: str | None
+    host: str | None
+    environment: str | None
+    tags: str | None
+    notes: str | None
+
+
+class ChangedMonitor(NamedTuple):
+    """The counters and memories of one monitor after the batch. None keeps what the row says."""
+
+    id: UUID
+    failures_in_row: int
+    successes_in_row: int
+    last_judged_close_at: datetime | None
+    last_signal: str
+    last_good_signal: str | None
+
+
+class NewIncident(NamedTuple):
+    """An incident that this batch opens (and perhaps resolves)."""
+
+    id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    kind: str
+    state: str
+    severity: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+    root_run_id: UUID | None
+    request_id: str | None
+    traceparent: str | None
+    occurrence_count: int
+    event_count: int
+    previous_incident_id: UUID | None
+    muted: bool
+
+
+class ChangedIncident(NamedTuple):
+    """An incident that stood and is added to or resolved; `expected_version` guards it."""
+
+    id: UUID
+    expected_version: int
+    state: str
+    occurrence_count: int
+    event_count: int
+    resolved_at: datetime | None
+    resolution: str | None
+
+
+class NewEvent(NamedTuple):
+    """One entry of an incident's timeline."""
+
+    incident_id: UUID
+    number: int
+    event: str
+    at: datetime
+    actor: str
+    request_id: str | None
+    run_id: UUID | None
+    signal_id: UUID | None
+    occurrence_number: int | None
+    detail: str | None
+
+
+class NewDuty(NamedTuple):
+    """One delivery to be made, with the incident it tells about; `sequence` counts per incident and route."""
+
+    id: UUID
+    workspace_id: UUID
+    route_id: UUID
+    destination: bytes
+    reason: str
+    severity_rank: int
+    created_at: datetime
+    expires_at: datetime
+    next_attempt_at: datetime
+    request_id: str | None
+    traceparent: str | None
+    incident_id: UUID
+    sequence: int
+
+
+class ToldRoute(NamedTuple):
+    """A duty that stands for an incident when it resolves: to which route, what about, and how far it came."""
+
+    delivery_id: UUID
+    incident_id: UUID
+    route_id: UUID
+    reason: str
+    state: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tellable:
+    """What routing must know before duties can be written: the routes, what was told, which incidents came before."""
+
+    routes: tuple[RouteMatch, ...]
+    told: tuple[ToldRoute, ...]
+    previous: dict[tuple[UUID, IncidentKind], UUID]
+
+
+@dataclass(slots=True)
+class Writes:
+    """Everything one batch writes, in the transaction that read `Loaded`."""
+
+    new_runs: list[NewRun] = field(default_factory=list)
+    changed_runs: list[ChangedRun] = field(default_factory=list)
+    signals: list[NewSignal] = field(default_factory=list)
+    signal_keys: list[tuple[UUID, str, UUID, datetime]] = field(default_factory=list)
+    monitors: list[ChangedMonitor] = field(default_factory=list)
+    new_incidents: list[NewIncident] = field(default_factory=list)
+    changed_incidents: list[ChangedIncident] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+    dropped_occurrences: list[tuple[UUID, int]] = field(default_factory=list)
+    duties: list[NewDuty] = field(default_factory=list)
+    cancelled: list[UUID] = field(default_factory=list)
+    superseded: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """How one incident ended this batch, for routing: opened and still standing, or resolved."""
+
+    incident_id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    kind: IncidentKind
+    severity: Severity
+    state: IncidentState
+    opened_here: bool
+    muted: bool
+    request_id: str | None
+    traceparent: str | None

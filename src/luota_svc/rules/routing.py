@@ -1,0 +1,95 @@
+"""Which routes are told about a change of an incident, why and when; the fact's own transaction writes the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from luota_svc.model.batch import IncidentChange, ToldRoute
+from luota_svc.model.deliveries import DeliveryReason, DeliveryState
+from luota_svc.model.incidents import IncidentState
+from luota_svc.model.routes import RouteMatch
+
+# A duty that nobody could fulfil for a day tells of the past (design: retry, expires after 24 h).
+EXPIRES_AFTER = timedelta(hours=24)
+_UNDELIVERED = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING}
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedDuty:
+    """Tell this route this; due at once, or later for an escalation."""
+
+    route: RouteMatch
+    reason: DeliveryReason
+    due_at: datetime
+    expires_at: datetime
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """New duties, undelivered ones to cancel, and ones in flight that a later word supersedes."""
+
+    duties: tuple[RoutedDuty, ...]
+    cancelled: tuple[UUID, ...]
+    superseded: tuple[UUID, ...]
+
+
+NOTHING = Routing((), (), ())
+
+
+def matching(change: IncidentChange, routes: Iterable[RouteMatch]) -> list[RouteMatch]:
+    """Return the enabled routes of the incident's workspace that cover its monitor and severity."""
+    return [
+        route
+        for route in routes
+        if route.enabled
+        and route.workspace_id == change.workspace_id
+        and (not route.monitor_ids or change.monitor_id in route.monitor_ids)
+        and change.severity.rank >= route.min_severity.rank
+    ]
+
+
+def route_change(
+    change: IncidentChange, routes: Sequence[RouteMatch], told: Iterable[ToldRoute], now: datetime
+) -> Routing:
+    """Decide who is told about an incident that was opened or resolved in this transaction.
+
+    A muted monitor's incident is told to nobody. A resolve cancels what was not delivered yet and is told to every
+    route that was due a word, its first word included; a route that would only have been told later (an
+    escalation that never began) hears nothing at all.
+    """
+    if change.state is not IncidentState.RESOLVED:
+        return NOTHING if change.muted else Routing(_opened(change, routes, now), (), ())
+    before = [row for row in told if row.incident_id == change.incident_id]
+    cancelled = tuple(row.delivery_id for row in before if row.state in _UNDELIVERED)
+    superseded = tuple(row.delivery_id for row in before if row.state == DeliveryState.SENDING)
+    if change.muted:
+        return Routing((), cancelled, superseded)
+    due_a_word = {row.route_id for row in before if not _never_begun_escalation(row)}
+    if change.opened_here:
+        due_a_word |= {route.id for route in matching(change, routes) if route.after_seconds == 0}
+    sequences = {
+        route_id: max((r.sequence for r in before if r.route_id == route_id), default=0) for route_id in due_a_word
+    }
+    duties = tuple(
+        RoutedDuty(route, DeliveryReason.RESOLVED, now, now + EXPIRES_AFTER, sequences[route.id] + 1)
+        for route in routes
+        if route.id in due_a_word and route.enabled
+    )
+    return Routing(duties, cancelled, superseded)
+
+
+def _opened(change: IncidentChange, routes: Sequence[RouteMatch], now: datetime) -> tuple[RoutedDuty, ...]:
+    duties = []
+    for route in matching(change, routes):
+        due_at = now + timedelta(seconds=route.after_seconds)
+        reason = DeliveryReason.ESCALATION if route.after_seconds else DeliveryReason.OPENED
+        duties.append(RoutedDuty(route, reason, due_at, due_at + EXPIRES_AFTER, 1))
+    return tuple(duties)
+
+
+def _never_begun_escalation(row: ToldRoute) -> bool:
+    return row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING

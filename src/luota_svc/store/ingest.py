@@ -1,0 +1,283 @@
+"""The ingest batch's transaction: one pipelined load under the monitors' locks, one pipelined write with its COMMIT."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, LiteralString, cast
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import TupleRow, tuple_row
+
+from luota_svc.model.batch import Loaded, LoadedRun, Tellable, ToldRoute
+from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
+from luota_svc.model.keys import KeyFacts, WorkspaceLimits
+from luota_svc.model.monitors import MonitorKind, MonitorMutex, Severity
+from luota_svc.model.routes import RouteMatch
+from luota_svc.model.runs import RunState
+from luota_svc.model.signals import IncidentView
+from luota_svc.store import errors
+from luota_svc.store.catalogue import load_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+
+    from psycopg import AsyncConnection, AsyncCursor
+
+    from luota_svc.model.batch import Wanted, Writes
+    from luota_svc.store.database import Database
+
+SQL = load_catalogue("ingest")
+
+
+class BatchFailure(Enum):
+    """Why a batch's transaction did not commit, or may not have; decides what becomes of its members."""
+
+    RERUN = "rerun"
+    DATA = "data"
+    LOCKED = "locked"
+    LOST = "lost"
+    UNKNOWN_COMMIT = "unknown_commit"
+    FAULT = "fault"
+
+
+class BatchFailed(Exception):
+    """A batch's transaction ended without a known COMMIT. The cause is chained."""
+
+    def __init__(self, failure: BatchFailure, transaction_id: str | None = None) -> None:
+        """Say how it failed and, for an unknown commit, which transaction to ask about."""
+        self.failure = failure
+        self.transaction_id = transaction_id
+        super().__init__(failure.value)
+
+
+def classify(error: BaseException) -> BatchFailure:
+    """Sort an error of the driver or the pool by what the batch may do next."""
+    if errors.is_rerunnable(error):
+        return BatchFailure.RERUN
+    if errors.is_lock_timeout(error):
+        return BatchFailure.LOCKED
+    if errors.is_data_error(error):
+        return BatchFailure.DATA
+    if errors.is_connection_loss(error) or isinstance(error, psycopg.errors.QueryCanceled):
+        return BatchFailure.LOST
+    return BatchFailure.FAULT
+
+
+class IngestTransaction:
+    """One batch's session. Call `load`, perhaps `load_tellable`, then `commit`, once each."""
+
+    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
+        """Wrap a session in autocommit mode; BEGIN and COMMIT travel inside the pipelines."""
+        self._connection = connection
+        self._transaction_id: str | None = None
+
+    async def find_runs(self, run_ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """Return run -> monitor for the runs that exist; a fact that never changes."""
+        cursor = await self._connection.execute(SQL["find_runs"], (list(run_ids),), prepare=True)
+        return dict(cast("list[tuple[UUID, UUID]]", await cursor.fetchall()))
+
+    async def find_monitors(self, named: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
+        """Return (workspace, slug) -> monitor for the monitors that exist now."""
+        cursor = await self._connection.execute(SQL["find_monitors"], _columns(named), prepare=True)
+        return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+
+    async def find_key_facts(self, key_ids: Collection[UUID]) -> dict[UUID, tuple[KeyFacts, WorkspaceLimits]]:
+        """Return what never changes about the keys that exist, and their workspaces' limits as they are now."""
+        cursor = await self._connection.execute(SQL["find_key_facts"], (list(key_ids),), prepare=True)
+        return {
+            row[0]: (KeyFacts(row[0], row[1], row[2], bytes(row[3])), WorkspaceLimits(*row[4:]))
+            for row in await cursor.fetchall()
+        }
+
+    async def find_locked(self, monitor_ids: Collection[UUID]) -> set[UUID]:
+        """Tell which of the monitors somebody else holds at this moment."""
+        cursor = await self._connection.execute(SQL["probe_monitors"], (list(monitor_ids),), prepare=True)
+        free = {row[0] for row in await cursor.fetchall()}
+        return set(monitor_ids) - free
+
+    async def load(self, wanted: Wanted) -> Loaded:
+        """Begin, lock the monitors and read what the batch needs.
+
+        Several statements, one round trip. They are statements of their own because each must see what committed
+        while the lock was waited for; one large query would read the other tables as they were before the wait.
+        """
+        monitors = [monitor_id for monitor_id, _ in wanted.monitors]
+        async with self._connection.pipeline():
+            await self._send("BEGIN")
+            transaction = await self._send(SQL["transaction_id"])
+            keys = await self._send(SQL["live_keys"], (list(wanted.keys),))
+            locked = await self._send(SQL["lock_monitors"], _columns(wanted.monitors) or ([], []))
+            by_key = await self._send(SQL["runs_by_key"], _columns(wanted.run_keys)) if wanted.run_keys else None
+            by_id = await self._send(SQL["runs_by_id"], (list(wanted.runs),)) if wanted.runs else None
+            open_incidents = await self._send(SQL["unresolved_incidents"], (monitors,))
+            signals = (
+                await self._send(SQL["signals_by_key"], _columns(wanted.signal_keys)) if wanted.signal_keys else None
+            )
+            self._transaction_id = cast("tuple[str]", await transaction.fetchone())[0]
+            live_keys = {row[0]: WorkspaceLimits(*row[1:]) for row in await keys.fetchall()}
+            mutexes = {row[0]: _mutex(row) for row in await locked.fetchall()}
+            rows = [row for cursor in (by_key, by_id) if cursor for row in await cursor.fetchall()]
+            incidents = [_open_incident(row) for row in await open_incidents.fetchall()]
+            repeated = await signals.fetchall() if signals else []
+        runs = [_loaded_run(row) for row in rows]
+        return Loaded(
+            transaction_id=self._transaction_id,
+            live_keys=live_keys,
+            monitors=mutexes,
+            runs={run.id: run for run in runs},
+            run_ids={(run.monitor_id, run.external_run_id): run.id for run in runs},
+            incidents={(incident.monitor_id, incident.kind): incident for incident in incidents},
+            signal_ids={(row[0], row[1]): (row[2], row[3]) for row in repeated},
+        )
+
+    async def load_tellable(
+        self, *, workspaces: Collection[UUID], monitors: Collection[UUID], resolved: Collection[UUID]
+    ) -> Tellable:
+        """Read what routing needs; only asked for when an incident was opened or resolved."""
+        async with self._connection.pipeline():
+            routes = await self._send(SQL["routes_of_workspaces"], (list(workspaces),))
+            told = await self._send(SQL["told_routes"], (list(resolved),))
+            previous = await self._send(SQL["previous_incidents"], (list(monitors),))
+            return Tellable(
+                routes=tuple(_route(row) for row in await routes.fetchall()),
+                told=tuple(ToldRoute(*row) for row in await told.fetchall()),
+                previous={(row[0], IncidentKind(row[1])): row[2] for row in await previous.fetchall()},
+            )
+
+    async def commit(self, writes: Writes, now: datetime) -> None:
+        """Write everything and commit, in one pipeline: a guard that raises also skips the COMMIT."""
+        try:
+            async with self._connection.pipeline():
+                for statement, parameters in _statements(writes, now):
+                    await self._send(statement, parameters)
+                await self._send("COMMIT")
+        except Exception as error:
+            if errors.is_connection_loss(error):
+                raise BatchFailed(BatchFailure.UNKNOWN_COMMIT, self._transaction_id) from error
+            raise
+
+    async def rollback(self) -> None:
+        """End the transaction without a trace (every member was refused or repeats)."""
+        await self._connection.execute("ROLLBACK")
+
+    async def _send(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> AsyncCursor[TupleRow]:
+        return await self._connection.execute(statement, parameters, prepare=True)
+
+
+@asynccontextmanager
+async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransaction]:
+    """Lend a session for one batch. Whatever goes wrong leaves as BatchFailed; the session is clean or thrown away."""
+    try:
+        async with database.pool.connection() as connection:
+            session = cast("AsyncConnection[TupleRow]", connection)
+            session.row_factory = tuple_row
+            try:
+                yield IngestTransaction(session)
+            finally:
+                if not session.closed and session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    await session.execute("ROLLBACK")
+    except BatchFailed:
+        raise
+    except Exception as error:
+        if isinstance(error, psycopg.Error | errors.POOL_ERRORS):
+            raise BatchFailed(classify(error)) from error
+        raise
+
+
+async def outcome(database: Database, transaction_id: str) -> str | None:
+    """Ask, on another session, what became of a transaction: "committed", "aborted", "in progress" or None."""
+    async with database.pool.connection() as connection:
+        session = cast("AsyncConnection[TupleRow]", connection)
+        cursor = session.cursor(row_factory=tuple_row)
+        await cursor.execute(SQL["outcome"], (transaction_id,))
+        row = await cursor.fetchone()
+        return cast("str | None", row[0]) if row else None
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _statements(writes: Writes, now: datetime) -> Iterable[tuple[LiteralString, Sequence[Any]]]:
+    """Yield what is to be run, in lock order: monitors are held already, then runs, incidents, deliveries."""
+    keys = [(run.monitor_id, run.external_run_id, run.id) for run in writes.new_runs]
+    told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in writes.duties]
+    guarded = {"change_runs", "change_monitors", "change_incidents"}
+    steps: tuple[tuple[str, Sequence[Sequence[Any]]], ...] = (
+        ("insert_run_keys", keys),
+        ("insert_runs", writes.new_runs),
+        ("change_runs", writes.changed_runs),
+        ("insert_signals", writes.signals),
+        ("insert_signal_keys", writes.signal_keys),
+        ("change_monitors", writes.monitors),
+        # A resolved incident makes room before the next one of its kind is inserted.
+        ("change_incidents", writes.changed_incidents),
+        ("insert_incidents", writes.new_incidents),
+        ("insert_events", writes.events),
+        ("drop_occurrences", writes.dropped_occurrences),
+    )
+    for name, rows in steps:
+        if rows:
+            yield SQL[name], [*_columns(rows), len(rows)] if name in guarded else _columns(rows)
+    if writes.cancelled:
+        yield SQL["cancel_deliveries"], (now, writes.cancelled, len(writes.cancelled))
+    if ended := [*writes.cancelled, *writes.superseded]:
+        yield SQL["end_live"], (ended,)
+    if writes.duties:
+        yield SQL["insert_deliveries"], _columns([duty[:-2] for duty in writes.duties])
+        yield SQL["insert_delivery_incidents"], _columns(told)
+
+
+def _mutex(row: TupleRow) -> MonitorMutex:
+    monitor_id, workspace_id, slug, kind, severity, *counts = row
+    return MonitorMutex(monitor_id, workspace_id, slug, MonitorKind(kind), Severity(severity), *counts)
+
+
+def _open_incident(row: TupleRow) -> OpenIncident:
+    return OpenIncident(row[0], row[1], IncidentKind(row[2]), IncidentState(row[3]), row[4], row[5], row[6])
+
+
+def _route(row: TupleRow) -> RouteMatch:
+    return RouteMatch(row[0], row[1], frozenset(row[2]), Severity(row[3]), row[4], row[5], row[6], bytes(row[7]))
+
+
+def _loaded_run(row: TupleRow) -> LoadedRun:
+    (monitor_id, external_run_id, run_id, pruned, workspace_id, *rest) = row
+    if workspace_id is None:
+        return _pruned_run(monitor_id, external_run_id, run_id, pruned)
+    state, started_at, occurred, seen, received_at, finished_at, duration_ms, incident_id, kind, incident_state = rest
+    return LoadedRun(
+        id=run_id,
+        workspace_id=workspace_id,
+        monitor_id=monitor_id,
+        external_run_id=external_run_id,
+        state=RunState(state),
+        started_at=started_at,
+        start_occurred=occurred,
+        start_seen=seen,
+        received_at=received_at,
+        finished_at=finished_at,
+        duration_ms=duration_ms,
+        incident=IncidentView(incident_id, kind, incident_state) if incident_id else None,
+    )
+
+
+def _pruned_run(monitor_id: UUID, external_run_id: str, run_id: UUID, pruned: dict[str, Any]) -> LoadedRun:
+    """Read a run that retention removed from what its key remembers; it is closed, whatever comes now."""
+    return LoadedRun(
+        id=run_id,
+        workspace_id=UUID(pruned["workspaceId"]),
+        monitor_id=monitor_id,
+        external_run_id=external_run_id,
+        state=RunState(pruned["state"]),
+        started_at=datetime.fromisoformat(pruned["startedAt"]),
+        start_occurred=False,
+        start_seen=True,
+        received_at=datetime.fromisoformat(pruned["startedAt"]),
+        finished_at=datetime.fromisoformat(pruned["finishedAt"]),
+        duration_ms=pruned["durationMs"],
+        incident=None,
+    )

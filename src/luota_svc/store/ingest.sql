@@ -1,0 +1,251 @@
+-- The statements of the ingest batch (store/ingest.py). %b: parameters travel in binary, arrays of one batch.
+
+-- name: find_runs
+-- Names the monitor of each run that is closed by its id; immutable, so read before any lock.
+SELECT id, monitor_id FROM runs WHERE id = ANY(%b::uuid[])
+
+-- name: find_monitors
+-- Names the monitor behind each (workspace, slug). Index: monitors_slug_key.
+SELECT m.workspace_id, m.slug, m.id
+FROM unnest(%b::uuid[], %b::text[]) AS wanted (workspace_id, slug)
+JOIN monitors m ON m.workspace_id = wanted.workspace_id AND m.slug = wanted.slug AND m.deleted_at IS NULL
+
+-- name: transaction_id
+-- Gives the transaction an id before its COMMIT, so that a cut answer can be asked for (pg_xact_status).
+SELECT pg_current_xact_id()::text
+
+-- name: find_key_facts
+-- Whose keys these are and the hashes of their secrets (immutable), with the workspace's own limits.
+SELECT k.id, k.workspace_id, k.monitor_id, k.secret_hash,
+       w.limit_monitor_token_minute, w.limit_monitor_token_hour, w.limit_workspace_minute
+FROM ingest_keys k
+JOIN workspaces w ON w.id = k.workspace_id
+WHERE k.id = ANY(%b::uuid[])
+
+-- name: live_keys
+-- Which of the keys are accepted at this moment, by the database's clock; the limits ride along and stay fresh.
+SELECT k.id, w.limit_monitor_token_minute, w.limit_monitor_token_hour, w.limit_workspace_minute
+FROM ingest_keys k
+JOIN workspaces w ON w.id = k.workspace_id
+WHERE k.id = ANY(%b::uuid[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+
+-- name: probe_monitors
+-- Which of these monitors nobody holds at this moment.
+SELECT id FROM monitors WHERE id = ANY(%b::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: lock_monitors
+-- The mutex: locks the monitors in id order and reads bounds and counters. Deleted ones are as if they were not, and
+-- the workspace keeps a key from locking what is not its own.
+SELECT m.id, m.workspace_id, m.slug, m.kind, m.severity, m.failure_threshold, m.recovery_threshold,
+       m.timeout_seconds, m.max_duration_seconds, m.stuck_after_seconds, m.paused_until, m.muted_until,
+       m.failures_in_row, m.successes_in_row, m.last_judged_close_at
+FROM unnest(%b::uuid[], %b::uuid[]) AS wanted (id, workspace_id)
+JOIN monitors m ON m.id = wanted.id AND m.workspace_id = wanted.workspace_id
+WHERE m.deleted_at IS NULL
+ORDER BY m.id
+FOR NO KEY UPDATE OF m
+
+-- name: runs_by_key
+-- The runs behind (monitor, external run id), read after the lock. Index: run_keys_pkey.
+SELECT k.monitor_id, k.external_run_id, k.run_id, k.pruned,
+       r.workspace_id, r.state, r.started_at, r.start_occurred, r.start_seen, r.received_at, r.finished_at,
+       r.duration_ms, i.id, i.kind, i.state
+FROM unnest(%b::uuid[], %b::text[]) AS wanted (monitor_id, external_run_id)
+JOIN run_keys k ON k.monitor_id = wanted.monitor_id AND k.external_run_id = wanted.external_run_id
+LEFT JOIN runs r ON r.id = k.run_id
+LEFT JOIN incidents i ON i.id = r.incident_id
+
+-- name: runs_by_id
+-- The runs that are closed or kept alive by their id, read after the lock. Index: runs_pkey.
+SELECT r.monitor_id, r.external_run_id, r.id, NULL::jsonb,
+       r.workspace_id, r.state, r.started_at, r.start_occurred, r.start_seen, r.received_at, r.finished_at,
+       r.duration_ms, i.id, i.kind, i.state
+FROM runs r
+LEFT JOIN incidents i ON i.id = r.incident_id
+WHERE r.id = ANY(%b::uuid[])
+
+-- name: unresolved_incidents
+-- What stands open on the locked monitors. Index: incidents_one_unresolved.
+SELECT id, monitor_id, kind, state, occurrence_count, event_count, version
+FROM incidents
+WHERE monitor_id = ANY(%b::uuid[]) AND resolved_at IS NULL
+
+-- name: signals_by_key
+-- Pings that landed before under the same signal key. Index: signal_keys_pkey.
+SELECT s.monitor_id, s.signal_key, s.signal_id, s.received_at
+FROM unnest(%b::uuid[], %b::text[]) AS wanted (monitor_id, signal_key)
+JOIN signal_keys s ON s.monitor_id = wanted.monitor_id AND s.signal_key = wanted.signal_key
+
+-- name: routes_of_workspaces
+-- Where incidents of these workspaces may be told. Index: alert_routes_of_workspace.
+SELECT id, workspace_id, monitor_ids, min_severity, after_seconds, fallback, enabled, destination
+FROM alert_routes
+WHERE workspace_id = ANY(%b::uuid[]) AND deleted_at IS NULL
+ORDER BY id
+
+-- name: told_routes
+-- What each route was to be told about these incidents; locks the undelivered duties in id order.
+SELECT d.id, di.incident_id, di.route_id, d.reason, d.state, di.sequence
+FROM delivery_incidents di
+JOIN deliveries d ON d.id = di.delivery_id
+WHERE di.incident_id = ANY(%b::uuid[])
+ORDER BY d.id
+FOR NO KEY UPDATE OF d
+
+-- name: previous_incidents
+-- The newest incident of each kind on these monitors. Index: incidents_of_monitor.
+SELECT DISTINCT ON (monitor_id, kind) monitor_id, kind, id
+FROM incidents
+WHERE monitor_id = ANY(%b::uuid[])
+ORDER BY monitor_id, kind, opened_at DESC, id DESC
+
+-- name: insert_run_keys
+-- Takes the idempotency key; a second taker is a fault, for the monitor's lock is held.
+INSERT INTO run_keys (monitor_id, external_run_id, run_id)
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::uuid[])
+
+-- name: insert_runs
+-- Opens runs.
+INSERT INTO runs (id, workspace_id, monitor_id, external_run_id, state, started_at, start_occurred, start_seen,
+                  received_at, last_sign_at, finished_at, duration_ms, summary, exit_code, deploy_sha, host,
+                  environment, tags, notes, request_id, close_request_id, incident_id, timeout_at, next_deadline_at)
+SELECT * FROM unnest(
+    %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[], %b::bool[], %b::bool[],
+    %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::text[], %b::int[], %b::text[], %b::text[],
+    %b::text[], %b::text[]::jsonb[], %b::text[]::jsonb[], %b::text[], %b::text[], %b::uuid[], %b::timestamptz[],
+    %b::timestamptz[])
+
+-- name: change_runs
+-- Moves runs that stood, each from the state that the decision saw; anything else fails the transaction.
+WITH changed AS (
+    UPDATE runs r
+    SET state = v.state,
+        start_seen = v.start_seen,
+        last_sign_at = coalesce(v.last_sign_at, r.last_sign_at),
+        finished_at = v.finished_at,
+        duration_ms = v.duration_ms,
+        summary = coalesce(v.summary, r.summary),
+        exit_code = coalesce(v.exit_code, r.exit_code),
+        deploy_sha = coalesce(v.deploy_sha, r.deploy_sha),
+        host = coalesce(v.host, r.host),
+        environment = coalesce(v.environment, r.environment),
+        tags = CASE WHEN v.tags IS NULL THEN r.tags ELSE coalesce(r.tags, '{}') || v.tags END,
+        notes = CASE WHEN v.notes IS NULL THEN r.notes ELSE coalesce(r.notes, '[]') || v.notes END,
+        close_request_id = coalesce(v.close_request_id, r.close_request_id),
+        incident_id = coalesce(v.incident_id, r.incident_id),
+        next_deadline_at = CASE WHEN v.state = 'running' THEN r.next_deadline_at END
+    FROM unnest(
+        %b::uuid[], %b::text[], %b::text[], %b::bool[], %b::timestamptz[], %b::timestamptz[], %b::bigint[],
+        %b::text[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[]::jsonb[], %b::text[]::jsonb[],
+        %b::text[], %b::uuid[])
+        AS v (id, expected_state, state, start_seen, last_sign_at, finished_at, duration_ms,
+              summary, exit_code, deploy_sha, host, environment, tags, notes, close_request_id, incident_id)
+    WHERE r.id = v.id AND r.state = v.expected_state
+    RETURNING 1
+)
+SELECT luota_assert_rows('change_runs', %b::bigint, (SELECT count(*) FROM changed))
+
+-- name: insert_signals
+-- Keeps the messages.
+INSERT INTO signals (id, workspace_id, monitor_id, run_id, type, received_at, occurred_at, door, key_id, request_id,
+                     caller_request_id, traceparent, source_address, incident_id, summary, exit_code, output,
+                     payload, deploy_sha, host, environment, tags, notes)
+SELECT * FROM unnest(
+    %b::uuid[], %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[],
+    %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::text[], %b::int[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[]::jsonb[], %b::text[]::jsonb[])
+
+-- name: insert_signal_keys
+-- Takes the pings' idempotency keys.
+INSERT INTO signal_keys (monitor_id, signal_key, signal_id, received_at)
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::timestamptz[])
+
+-- name: change_monitors
+-- Moves counters and memories of the locked monitors.
+WITH changed AS (
+    UPDATE monitors m
+    SET failures_in_row = v.failures_in_row,
+        successes_in_row = v.successes_in_row,
+        last_judged_close_at = coalesce(v.last_judged_close_at, m.last_judged_close_at),
+        last_signal = v.last_signal,
+        last_good_signal = coalesce(v.last_good_signal, m.last_good_signal)
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::timestamptz[], %b::text[]::jsonb[], %b::text[]::jsonb[])
+        AS v (id, failures_in_row, successes_in_row, last_judged_close_at, last_signal, last_good_signal)
+    WHERE m.id = v.id
+    RETURNING 1
+)
+SELECT luota_assert_rows('change_monitors', %b::bigint, (SELECT count(*) FROM changed))
+
+-- name: change_incidents
+-- Adds to or resolves incidents that stood, each from the version that the decision saw.
+WITH changed AS (
+    UPDATE incidents i
+    SET state = v.state,
+        occurrence_count = v.occurrence_count,
+        event_count = v.event_count,
+        resolved_at = v.resolved_at,
+        resolution = v.resolution,
+        next_reminder_at = CASE WHEN v.resolved_at IS NULL THEN i.next_reminder_at END,
+        version = i.version + 1
+    FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::int[], %b::int[], %b::timestamptz[], %b::text[])
+        AS v (id, expected_version, state, occurrence_count, event_count, resolved_at, resolution)
+    WHERE i.id = v.id AND i.version = v.expected_version AND i.resolved_at IS NULL
+    RETURNING 1
+)
+SELECT luota_assert_rows('change_incidents', %b::bigint, (SELECT count(*) FROM changed))
+
+-- name: insert_incidents
+-- Opens incidents; the partial unique index refuses a second unresolved one of a kind.
+INSERT INTO incidents (id, workspace_id, monitor_id, kind, state, severity, opened_at, resolved_at, resolution,
+                       root_run_id, request_id, traceparent, occurrence_count, event_count, previous_incident_id, muted)
+SELECT * FROM unnest(
+    %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[],
+    %b::text[], %b::uuid[], %b::text[], %b::text[], %b::int[], %b::int[], %b::uuid[], %b::bool[])
+
+-- name: insert_events
+-- Appends to the timelines.
+INSERT INTO incident_events (incident_id, number, event, at, actor, request_id, run_id, signal_id, occurrence_number,
+                             detail)
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::uuid[],
+                     %b::uuid[], %b::int[], %b::text[])
+
+-- name: drop_occurrences
+-- Lets go of occurrences in the middle of long timelines; they stay counted.
+DELETE FROM incident_events e
+USING unnest(%b::uuid[], %b::int[]) AS v (incident_id, occurrence_number)
+WHERE e.incident_id = v.incident_id AND e.event = 'occurrence' AND e.occurrence_number = v.occurrence_number
+
+-- name: insert_deliveries
+-- Writes the duties, in the transaction of the fact.
+INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
+                        next_attempt_at, request_id, traceparent)
+SELECT id, workspace_id, route_id, destination, reason, 'pending', severity_rank, created_at, expires_at,
+       next_attempt_at, request_id, traceparent
+FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::bytea[], %b::text[], %b::smallint[], %b::timestamptz[],
+            %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[])
+    AS v (id, workspace_id, route_id, destination, reason, severity_rank, created_at, expires_at, next_attempt_at,
+          request_id, traceparent)
+
+-- name: insert_delivery_incidents
+-- Names the incident that each duty tells about; one live duty per incident and route.
+INSERT INTO delivery_incidents (delivery_id, incident_id, route_id, sequence, live)
+SELECT delivery_id, incident_id, route_id, sequence, true
+FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::int[]) AS v (delivery_id, incident_id, route_id, sequence)
+
+-- name: cancel_deliveries
+-- Ends undelivered duties that a resolve made pointless.
+WITH cancelled AS (
+    UPDATE deliveries
+    SET state = 'cancelled', settled_at = %b::timestamptz, next_attempt_at = NULL
+    WHERE id = ANY(%b::uuid[]) AND state IN ('pending', 'failed_retrying')
+    RETURNING 1
+)
+SELECT luota_assert_rows('cancel_deliveries', %b::bigint, (SELECT count(*) FROM cancelled))
+
+-- name: end_live
+-- Frees (incident, route) for the next word: of cancelled duties, and of ones in flight that are superseded.
+UPDATE delivery_incidents SET live = false WHERE delivery_id = ANY(%b::uuid[])
+
+-- name: outcome
+-- Whether a transaction whose COMMIT was cut went through: committed, aborted, in progress, or NULL (too old).
+SELECT pg_xact_status(%b::text::xid8)

@@ -1,0 +1,174 @@
+"""The incidents of one transaction while it is decided: opened, added to, resolved, and who is to hear of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from luota_svc.model.batch import IncidentChange, NewDuty, NewEvent, Writes
+from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident, TimelineEvent
+from luota_svc.rules.incident_policy import Verdict, occurrence_to_drop
+from luota_svc.rules.routing import RoutedDuty, route_change
+from luota_svc.usecases.drafts import IncidentDraft
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from luota_svc.clock import Clock
+    from luota_svc.model.batch import Tellable
+    from luota_svc.model.monitors import MonitorMutex
+
+RULE_ACTOR = "rule"
+
+
+class Cause(NamedTuple):
+    """What made an incident change: the signal, its run and the request that brought it."""
+
+    at: datetime
+    request_id: str | None
+    traceparent: str | None
+    run_id: UUID | None
+    signal_id: UUID | None
+
+
+class IncidentLedger:
+    """Every incident that one transaction touches, on monitors whose locks it holds."""
+
+    def __init__(
+        self,
+        standing: Mapping[tuple[UUID, IncidentKind], OpenIncident],
+        monitors: Mapping[UUID, MonitorMutex],
+        clock: Clock,
+    ) -> None:
+        """Start from what stands unresolved in the database."""
+        self._clock = clock
+        self._monitors = monitors
+        self._standing = {
+            key: IncidentDraft.of(incident, monitors[key[0]])
+            for key, incident in standing.items()
+            if key[0] in monitors
+        }
+        self._touched: dict[UUID, IncidentDraft] = {}
+        self._events: list[NewEvent] = []
+        self._dropped: list[tuple[UUID, int]] = []
+
+    def stands(self, monitor_id: UUID, kind: IncidentKind) -> bool:
+        """Tell whether an incident of this kind is unresolved at this point of the transaction."""
+        return (monitor_id, kind) in self._standing
+
+    def apply(self, verdict: Verdict, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft | None:
+        """Do what the verdict says and return the incident that was touched, if any."""
+        key = (monitor.id, kind)
+        if verdict is Verdict.OPEN:
+            incident = self._standing[key] = self._open(monitor, kind, cause)
+            self._event(incident, TimelineEvent.OPENED, cause)
+        elif verdict is Verdict.ADD_OCCURRENCE:
+            incident = self._standing[key]
+            incident.occurrence_count += 1
+            self._event(incident, TimelineEvent.OCCURRENCE, cause)
+            if (leaving := occurrence_to_drop(incident.occurrence_count)) is not None:
+                self._dropped.append((incident.id, leaving))
+        elif verdict is Verdict.RESOLVE:
+            incident = self._standing.pop(key)
+            incident.state = IncidentState.RESOLVED
+            incident.resolved_at = cause.at
+            self._event(incident, TimelineEvent.RECOVERED, cause)
+            self._event(incident, TimelineEvent.RESOLVED, cause, detail="recovered")
+        else:
+            return None
+        self._touched[incident.id] = incident
+        return incident
+
+    def changes(self) -> list[IncidentChange]:
+        """Return the incidents that were opened or resolved: routing has a word to say about them."""
+        return [
+            IncidentChange(
+                incident_id=draft.id,
+                workspace_id=draft.workspace_id,
+                monitor_id=draft.monitor_id,
+                kind=draft.kind,
+                severity=draft.severity,
+                state=draft.state,
+                opened_here=draft.expected_version is None,
+                muted=draft.muted,
+                request_id=draft.request_id,
+                traceparent=draft.traceparent,
+            )
+            for draft in self._touched.values()
+            if draft.expected_version is None or draft.state is IncidentState.RESOLVED
+        ]
+
+    def write(self, out: Writes, tellable: Tellable | None) -> None:
+        """Add rows to `out`; `tellable` is needed when `changes` named any."""
+        if tellable:
+            self._tell(out, tellable)
+        drafts = self._touched.values()
+        out.new_incidents = [draft.as_new() for draft in drafts if draft.expected_version is None]
+        out.changed_incidents = [draft.as_change() for draft in drafts if draft.expected_version is not None]
+        out.events = self._events
+        out.dropped_occurrences = self._dropped
+
+    def _tell(self, out: Writes, tellable: Tellable) -> None:
+        now = self._clock.now()
+        previous = dict(tellable.previous)
+        for draft in self._touched.values():
+            if draft.expected_version is None:
+                draft.previous_incident_id = previous.get((draft.monitor_id, draft.kind))
+                previous[draft.monitor_id, draft.kind] = draft.id
+        for change in self.changes():
+            routing = route_change(change, tellable.routes, tellable.told, now)
+            out.cancelled += routing.cancelled
+            out.superseded += routing.superseded
+            out.duties += [self._duty(change, duty, now) for duty in routing.duties]
+
+    def _open(self, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft:
+        return IncidentDraft(
+            id=self._clock.new_id(),
+            workspace_id=monitor.workspace_id,
+            monitor_id=monitor.id,
+            kind=kind,
+            state=IncidentState.OPEN,
+            severity=monitor.severity,
+            occurrence_count=1,
+            event_count=0,
+            request_id=cause.request_id,
+            traceparent=cause.traceparent,
+            opened_at=cause.at,
+            root_run_id=cause.run_id,
+            muted=monitor.muted_until is not None and monitor.muted_until > cause.at,
+        )
+
+    def _event(self, incident: IncidentDraft, event: TimelineEvent, cause: Cause, *, detail: str | None = None) -> None:
+        incident.event_count += 1
+        occurs = event in {TimelineEvent.OPENED, TimelineEvent.OCCURRENCE}
+        row = NewEvent(
+            incident_id=incident.id,
+            number=incident.event_count,
+            event=event.value,
+            at=cause.at,
+            actor=RULE_ACTOR,
+            request_id=cause.request_id,
+            run_id=cause.run_id,
+            signal_id=cause.signal_id,
+            occurrence_number=incident.occurrence_count if occurs else None,
+            detail=detail,
+        )
+        self._events.append(row)
+
+    def _duty(self, change: IncidentChange, duty: RoutedDuty, now: datetime) -> NewDuty:
+        return NewDuty(
+            id=self._clock.new_id(),
+            workspace_id=change.workspace_id,
+            route_id=duty.route.id,
+            destination=duty.route.destination,
+            reason=duty.reason.value,
+            severity_rank=change.severity.rank,
+            created_at=now,
+            expires_at=duty.expires_at,
+            next_attempt_at=duty.due_at,
+            request_id=change.request_id,
+            traceparent=change.traceparent,
+            incident_id=change.incident_id,
+            sequence=duty.sequence,
+        )
