@@ -44,7 +44,7 @@ def test_the_id_may_have_any_case():
         f"wfmn1.{KEY_ID}.{SECRET}.",
         f" wfmn1.{KEY_ID}.{SECRET}",
         f"wfmn1.{KEY_ID}.{SECRET}\n",
-        f"wfmn1.{str(KEY_ID).replace('0', '\N{ARABIC-INDIC DIGIT ZERO}')}.{SECRET}",
+        f"wfmn1.\N{ARABIC-INDIC DIGIT ZERO}{str(KEY_ID)[1:]}.{SECRET}",
         f"Bearer wfmn1.{KEY_ID}.{SECRET}",
     ],
 )
