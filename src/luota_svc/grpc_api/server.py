@@ -1,0 +1,150 @@
+"""The grpc.aio server: built from the descriptors, bound to one address, stopped within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from grpc_reflection.v1alpha import reflection
+
+from luota_svc.clock import Clock
+from luota_svc.core.methods import Method
+from luota_svc.grpc_api.calls import AddressOf, CallReader
+from luota_svc.grpc_api.health import SERVICE_NAME as HEALTH_SERVICE
+from luota_svc.grpc_api.health import Readiness
+from luota_svc.grpc_api.methods import BoundMethod, bind_methods, contract_services
+from luota_svc.grpc_api.observing import Hooks
+from luota_svc.grpc_api.unary import Unary
+
+IN_FLIGHT_MAX: Final = 8_192
+# So large that our own check answers for what is merely too large; beyond it the library refuses unread.
+MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+# Our own refusal comes first, with a request id; the library's stands behind it, for streams of the other services.
+_LIBRARY_RPCS_MAX: Final = IN_FLIGHT_MAX + 1_024
+# How long those who only watch (health, reflection) may take to go once the last call is answered.
+_STREAMS_SECONDS: Final = 0.1
+
+
+class AddressTaken(Exception):
+    """Somebody else listens there, or the address is not ours. One line for the operator."""
+
+
+class GrpcServer:
+    """One server for one process. `start` once, `stop` as often as one likes."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        *,
+        hooks: Hooks,
+        clock: Clock,
+        address_of: AddressOf,
+        reflect: bool = True,
+        in_flight_max: int = IN_FLIGHT_MAX,
+    ) -> None:
+        """Bind the contract to `methods` (raises ContractBroken where they differ). Opens nothing."""
+        self._methods = bind_methods(methods)
+        self._unary = Unary(CallReader(clock, address_of), hooks, clock, in_flight_max=in_flight_max)
+        self._services = tuple(service.full_name for service in contract_services())
+        self._readiness = Readiness(self._services)
+        self._reflect = reflect
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self, listen: str) -> int:
+        """Listen on `host:port` (port 0: any) and return the port. Raises AddressTaken. Health says NOT_SERVING."""
+        assert self._server is None, "a server starts once"
+        _try_address(listen)
+        server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=_LIBRARY_RPCS_MAX)
+        await self._readiness.serve_on(server)
+        if self._reflect:
+            visible = (*self._services, HEALTH_SERVICE, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(visible, server)
+        for service in self._services:
+            server.add_registered_method_handlers(service, self._handlers(service))
+        server.add_generic_rpc_handlers((_Unknown(self._unary),))  # last: it takes whatever comes
+        try:
+            port: int = server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise AddressTaken(f"cannot listen on {listen}: {error}") from error
+        await server.start()
+        self._server = server
+        return port
+
+    async def set_ready(self, ready: bool) -> None:  # noqa: FBT001 - the verb says what the bool is
+        """Turn grpc.health.v1 to SERVING or NOT_SERVING, for the process and every service."""
+        await self._readiness.set(ready=ready)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls at once, let running ones end within the grace, cancel the rest. Twice-safe."""
+        server = self._server
+        if server is None:
+            return
+        await self._readiness.close()
+        stopping = asyncio.ensure_future(server.stop(grace_seconds))
+        # The library's stop does not wait for a call that was aborted, and does wait for those who only watch.
+        if self._unary.running:
+            await asyncio.wait(self._unary.running.copy(), timeout=grace_seconds)
+        await server.stop(_STREAMS_SECONDS)
+        await stopping
+        if self._unary.running:
+            await asyncio.wait(self._unary.running.copy(), timeout=1.0)  # cancelled by now: their last lines
+
+    def _handlers(self, service: str) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        ours = (method for method in self._methods if method.name.startswith(f"{service}/"))
+        return {method.name.partition("/")[2]: self._handler(method) for method in ours}
+
+    def _handler(self, method: BoundMethod) -> grpc.RpcMethodHandler[Any, Any]:
+        # No (de)serializer: bytes come and go, so that size is checked before parsing and garbage is an
+        # InvalidRequest of ours instead of an exception of the library's.
+        return grpc.unary_unary_rpc_method_handler(self._unary.behaviour(method))
+
+
+class _Unknown(grpc.GenericRpcHandler):
+    """Takes every call that no other took, so that even that answer carries a request id."""
+
+    def __init__(self, unary: Unary) -> None:
+        async def refuse(_requests: Any, context: Any) -> None:
+            await unary.refuse_unknown(context)
+
+        # Streams on both sides fit any method: nothing is read before the answer.
+        self._handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(refuse)
+
+    def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler[Any, Any]:  # noqa: ARG002 - gRPC's signature
+        return self._handler
+
+
+def _options() -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_concurrent_streams", 256),
+        # Connections end, so that clients of a headless service meet new replicas.
+        ("grpc.max_connection_age_ms", 300_000),
+        ("grpc.max_connection_age_grace_ms", 60_000),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+        # Off: with it two servers on one port would share it, and each caller would meet either.
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _try_address(listen: str) -> None:
+    """Bind once and let go: the library's own failure is a page of noise on stderr."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        return  # a unix socket or a form that only the library knows
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, int(port)), family=family, backlog=1):
+            pass
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise AddressTaken(f"port {port} is taken") from error
+        raise AddressTaken(f"cannot listen on {listen}: {error}") from error

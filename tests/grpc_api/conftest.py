@@ -1,0 +1,165 @@
+"""A real server on loopback over a core that a test scripts, and a real channel to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc.aio
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from luota.v1 import ingest_service_pb2 as ingest
+from luota_svc.clock import RealClock
+from luota_svc.grpc_api import GrpcServer, Hooks
+from luota_svc.grpc_api.methods import contract_services
+from luota_svc.model.call import Call
+from luota_svc.model.requests import RequestRecord
+from luota_svc.telemetry.access import AccessLog
+from luota_svc.telemetry.metrics import Metrics
+from luota_svc.telemetry.scrub import scrub
+from luota_svc.telemetry.tracing_setup import build_tracing
+
+START = "luota.v1.IngestService/StartRun"
+PING = "luota.v1.IngestService/Ping"
+BATCH = "luota.v1.IngestService/BatchIngest"
+CREATE_MONITOR = "luota.v1.MonitorService/CreateMonitor"
+GET_MONITOR = "luota.v1.MonitorService/GetMonitor"
+WAIT = 5.0
+
+
+class StubCore:
+    """Answers every method of the contract with an empty message, until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Call, Message]] = []
+        self.scripts: dict[str, Callable[[Call, Any], Any]] = {}
+        self.methods = {
+            f"{service.full_name}/{method.name}": self._method(
+                f"{service.full_name}/{method.name}", GetMessageClass(method.output_type)
+            )
+            for service in contract_services()
+            for method in service.methods
+        }
+
+    def _method(self, name: str, answer: type[Message]) -> Any:
+        async def call(call: Call, request: Message) -> Message:
+            self.calls.append((call, request))
+            script = self.scripts.get(name)
+            if script is None:
+                return answer()
+            result = script(call, request)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return call
+
+    def raising(self, name: str, error: Exception) -> None:
+        def script(_call: Call, _request: Message) -> Message:
+            raise error
+
+        self.scripts[name] = script
+
+    @property
+    def last_call(self) -> Call:
+        return self.calls[-1][0]
+
+
+class Lines:
+    """A sink that keeps what was written."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[str, Any]] = []
+
+    def write(self, line: bytes) -> None:
+        self.written.append(json.loads(line))
+
+
+@dataclass
+class Bench:
+    """Everything that a test of this door touches."""
+
+    core: StubCore
+    server: GrpcServer
+    port: int
+    channel: grpc.aio.Channel
+    records: list[RequestRecord]
+    lines: Lines
+    metrics: Metrics
+    hooks: Hooks
+    others: list[grpc.aio.Channel] = field(default_factory=list)
+
+    async def send(
+        self, method: str, request: Message | bytes, *, timeout: float | None = WAIT, **metadata: str
+    ) -> Any:
+        """Call and return the bytes; keyword `x_request_id` becomes metadata `x-request-id`."""
+        return await self.call(method, request, timeout=timeout, **metadata)
+
+    def call(self, method: str, request: Message | bytes, *, timeout: float | None = WAIT, **metadata: str) -> Any:
+        raw = request if isinstance(request, bytes) else request.SerializeToString()
+        pairs = tuple((key.replace("_", "-"), value) for key, value in metadata.items())
+        return self.channel.unary_unary(f"/{method}")(raw, timeout=timeout, metadata=pairs)
+
+    async def refused(self, method: str, request: Message | bytes, **metadata: str) -> Refusal:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await self.send(method, request, **metadata)
+        return Refusal(caught.value)
+
+
+class Refusal:
+    """An error as a client sees it."""
+
+    def __init__(self, error: grpc.aio.AioRpcError) -> None:
+        self.code = error.code()
+        self.message = error.details()
+        self.trailers = dict(error.trailing_metadata() or ())
+        rich: status_pb2.Status | None = rpc_status.from_call(error)
+        self.details = list(rich.details) if rich is not None else []
+
+    def detail(self, kind: type[Any]) -> Any:
+        """The one detail of this kind; more or fewer than one is a failure."""
+        found = []
+        for packed in self.details:
+            message = kind()
+            if packed.Unpack(message):
+                found.append(message)
+        assert len(found) == 1, [packed.type_url for packed in self.details]
+        return found[0]
+
+    @property
+    def kinds(self) -> list[str]:
+        return sorted(packed.type_url.rpartition(".")[2] for packed in self.details)
+
+
+def start_request(external_run_id: str = "job-42", **evidence: Any) -> ingest.StartRunRequest:
+    key = ingest.RunKey(monitor_id="22222222-2222-4222-8222-222222222222", external_run_id=external_run_id)
+    return ingest.StartRunRequest(run_key=key, evidence=evidence)
+
+
+@pytest.fixture
+def core() -> StubCore:
+    return StubCore()
+
+
+@pytest.fixture
+async def bench(core: StubCore) -> AsyncIterator[Bench]:
+    records: list[RequestRecord] = []
+    lines, metrics, clock = Lines(), Metrics(), RealClock()
+    access = AccessLog(lines, now=clock.now, scrub=scrub)  # type: ignore[arg-type]
+    hooks = Hooks(tracing=build_tracing(), metrics=metrics, access=access, record=records.append)
+    server = GrpcServer(core.methods, hooks=hooks, clock=clock, address_of=first_forwarded)
+    port = await server.start("127.0.0.1:0")
+    await server.set_ready(True)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Bench(core, server, port, channel, records, lines, metrics, hooks)
+    await server.stop(0.0)
+
+
+def first_forwarded(peer: str, forwarded_for: Any) -> str:
+    """Stand in for the rule of trusted proxies: say everything that was handed over."""
+    return " ".join((peer, *forwarded_for))
