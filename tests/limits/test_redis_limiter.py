@@ -17,18 +17,6 @@ def spend_of(workspace_id, *, monitor="backup", minute=0, hour=0, workspace=0):
     return KeySpend(workspace_id, KEY_ID, monitor, IngestLimits(minute, hour, workspace, 0))
 
 
-def shift(valkey, seconds):
-    """Make every bucket older by `seconds`, as if that time had passed."""
-    script = """
-      for _, key in ipairs(redis.call('KEYS', 'luota:*')) do
-        local used, started = string.match(redis.call('GET', key), '^(%d+) (%d+)$')
-        redis.call('SET', key, string.format('%.0f %.0f', used, started - ARGV[1]), 'KEEPTTL')
-      end
-      return 'done'
-    """
-    assert b"done" in valkey.command("EVAL", script, "0", str(int(seconds * 1000)))
-
-
 async def test_parallel_callers_of_two_processes_get_exactly_the_tokens_of_a_bucket(valkey, clock, workspace_id):
     async with RedisLimiter(valkey.url, clock) as one, RedisLimiter(valkey.url, clock) as two:
         spend = spend_of(workspace_id, minute=60)
@@ -67,7 +55,7 @@ async def test_a_refusal_names_the_empty_bucket_that_fills_last(limiter, workspa
 async def test_the_wait_of_a_refusal_is_true_and_at_most_a_fifth_longer(limiter, valkey, clock, workspace_id):
     spend = spend_of(workspace_id, minute=1)
     await limiter.spend_keys([spend])
-    shift(valkey, 39)
+    valkey.age(39)
     waits = []
     for _ in range(20):
         clock.advance(1.1)  # past the denial memory
@@ -83,9 +71,9 @@ async def test_a_bucket_is_full_again_at_once_when_its_interval_has_passed_and_n
 ):
     spend = spend_of(workspace_id, minute=60)
     assert all(decision.allowed for decision in await limiter.spend_keys([spend] * 60))
-    shift(valkey, 55)
+    valkey.age(55)
     assert not (await limiter.spend_keys([spend]))[0].allowed
-    shift(valkey, 5)
+    valkey.age(5)
     clock.advance(1.1)
     decisions = await limiter.spend_keys([spend] * 61)
     assert [decision.allowed for decision in decisions] == [True] * 60 + [False]
@@ -107,11 +95,11 @@ async def test_keys_vanish_with_their_interval(limiter, valkey, workspace_id):
 async def test_a_stored_time_ahead_of_the_server_costs_one_interval_and_no_more(limiter, valkey, clock, workspace_id):
     spend = spend_of(workspace_id, minute=1)
     await limiter.spend_keys([spend])
-    shift(valkey, -500)
+    valkey.age(-500)
     (refused,) = await limiter.spend_keys([spend])
     assert not refused.allowed
     assert 60 <= refused.reset_seconds <= 72
-    shift(valkey, 60)
+    valkey.age(60)
     clock.advance(1.1)
     assert (await limiter.spend_keys([spend]))[0].allowed
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from luota_svc.limits.buckets import Bucket, Charge, Verdict
+from luota_svc.limits.buckets import Charge, Verdict
 from luota_svc.limits.wire import ScriptCall
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Callable
 
 # One script call holds Redis for about a microsecond a bucket; so this many charges hold it for some milliseconds.
 CHARGES_PER_PIPELINE = 1_024
@@ -61,41 +62,40 @@ class Pipeline:
     """One script call a tag for these members. Whoever no longer waits is left out and charged nothing."""
 
     def __init__(self, members: list[Member]) -> None:
-        self._groups: dict[str, list[Member]] = {}
+        groups: dict[str, list[Member]] = {}
         for member in members:
             if not member.answer.done():
-                self._groups.setdefault(member.charges[0].tag, []).append(member)
-        self._buckets: list[list[Bucket]] = []
-        self.calls = [self._call(group) for group in self._groups.values()]
+                groups.setdefault(member.charges[0].tag, []).append(member)
+        self._groups = list(groups.values())
+        self.calls = [_call(group) for group in self._groups]
 
-    def settle(self, answers: list[list[int]]) -> None:
-        """Tell every member its verdicts, from one answer a call."""
-        for group, buckets, numbers in zip(self._groups.values(), self._buckets, answers, strict=True):
+    def settle(self, answers: list[list[int]], on_refusal: Callable[[Verdict], None]) -> None:
+        """Tell every member its verdicts, from one answer a call, and `on_refusal` each that refuses."""
+        for group, numbers in zip(self._groups, answers, strict=True):
             told = zip(*[iter(numbers)] * 4, strict=True)
             for member in group:
-                verdicts = [
-                    Verdict(bool(allowed), buckets[slot - 1], remaining, reset_ms)
-                    for _, (allowed, slot, remaining, reset_ms) in zip(member.charges, told, strict=False)
-                ]
+                verdicts = []
+                for charge in member.charges:
+                    allowed, tightest, remaining, reset_ms = next(told)
+                    verdict = Verdict(allowed == 1, charge.buckets[tightest - 1], remaining, reset_ms)
+                    if not allowed:
+                        on_refusal(verdict)
+                    verdicts.append(verdict)
                 if not member.answer.done():
                     member.answer.set_result(verdicts)
 
-    def _call(self, group: list[Member]) -> ScriptCall:
-        slots: dict[tuple[str, int], int] = {}
-        buckets: list[Bucket] = []
-        spends: list[str] = []
-        for member in group:
-            for charge in member.charges:
-                spends.append(f"{charge.cost} {len(charge.buckets)}")
-                for bucket in charge.buckets:
-                    slot = slots.get((bucket.key, bucket.limit))
-                    if slot is None:
-                        buckets.append(bucket)
-                        slot = slots[bucket.key, bucket.limit] = len(buckets)
-                    spends.append(str(slot))
-        self._buckets.append(buckets)
-        return ScriptCall(
-            keys=[bucket.key for bucket in buckets],
-            buckets=" ".join(f"{bucket.limit} {bucket.interval_ms}" for bucket in buckets),
-            spends=" ".join(spends),
-        )
+
+def _call(group: list[Member]) -> ScriptCall:
+    indexes: dict[str, int] = {}
+    intervals: list[int] = []
+    spends: list[int] = []
+    for member in group:
+        for charge in member.charges:
+            spends += (charge.cost, len(charge.buckets))
+            for bucket in charge.buckets:
+                index = indexes.get(bucket.key)
+                if index is None:
+                    intervals.append(bucket.interval_ms)
+                    index = indexes[bucket.key] = len(intervals)
+                spends += (index, bucket.limit)
+    return ScriptCall(list(indexes), intervals, spends)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from luota_svc.limits.breaker import Breaker
@@ -80,11 +79,8 @@ class RedisLimiter:
     async def aclose(self) -> None:
         """Answer whoever waits, from local buckets, and hang up. Twice is harmless."""
         self._closed = True
-        for task in (self._sending, self._probing):
-            if task is not None and not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        await _cancel(self._sending)
+        await _cancel(self._probing)
         _give_up(self._gathering.take_all())  # a task cancelled before its first step has answered nobody
         await self._wire.drop()
 
@@ -100,12 +96,13 @@ class RedisLimiter:
 
         A cost above the limit can never be met; it is refused with the whole interval as its wait.
         """
-        charge = charge_for_address(address, limit, cost)
-        return (await self._decide([charge]))[0]
+        return await self._decide(charge_for_address(address, limit, cost))
 
     async def spend_keys(self, spends: Sequence[KeySpend]) -> list[Decision]:
         """Charge each spend in order, each all or nothing over its buckets; answers stand in the same order."""
-        return await self._decide([charge_for_key(spend) for spend in spends])
+        if len(spends) == 1:
+            return [await self._decide(charge_for_key(spends[0]))]
+        return await self._decide_batch([charge_for_key(spend) for spend in spends])
 
     async def spend_strict(self, subject: str, policy_name: str, limit: int, interval_seconds: int) -> None:
         """Charge one token of a bucket of its own, for what must refuse when it cannot count.
@@ -115,19 +112,29 @@ class RedisLimiter:
         charge = charge_for_subject(subject, policy_name, limit, interval_seconds)
         if not charge.buckets:
             return
-        verdict = self._denials.recall(charge)
+        verdict = await self._ask(charge)
         if verdict is None:
-            answer = None if self._breaker.is_open else self._send([charge])
-            verdicts = None if answer is None else await answer
-            if verdicts is None:
-                raise Unavailable(f"rate limits cannot be counted: {self.last_trouble}")
-            verdict = self._remembered(verdicts[0])
-        self._on_spend(policy_name, verdict.allowed)
-        if not verdict.allowed:
-            wait = decision_of(verdict, self._clock.jitter()).reset_seconds
-            raise RateLimited(policy=policy_name, limit=limit, retry_after_seconds=wait)
+            raise Unavailable(f"rate limits cannot be counted: {self.last_trouble}")
+        decision = self._decision(verdict)
+        if not decision.allowed:
+            raise RateLimited(policy=policy_name, limit=limit, retry_after_seconds=decision.reset_seconds)
 
-    async def _decide(self, charges: list[Charge]) -> list[Decision]:
+    async def _decide(self, charge: Charge) -> Decision:
+        if not charge.buckets:
+            return ALLOWED_UNKNOWN
+        verdict = await self._ask(charge)
+        return self._local_decision(charge) if verdict is None else self._decision(verdict)
+
+    async def _ask(self, charge: Charge) -> Verdict | None:
+        """Recall a refusal, or ask Redis; None if Redis is away."""
+        denial = self._denials.recall(charge)
+        if denial is not None:
+            return denial
+        answer = self._send([charge])
+        verdicts = None if answer is None else await answer
+        return None if verdicts is None else verdicts[0]
+
+    async def _decide_batch(self, charges: list[Charge]) -> list[Decision]:
         decisions = [ALLOWED_UNKNOWN] * len(charges)
         asked: dict[str, list[int]] = {}  # tag -> places in `charges`
         for place, charge in enumerate(charges):
@@ -138,18 +145,17 @@ class RedisLimiter:
                 asked.setdefault(charge.tag, []).append(place)
             else:
                 decisions[place] = self._decision(denial)
-        sent = [
-            (part, None if self._breaker.is_open else self._send([charges[place] for place in part]))
-            for places in asked.values()
-            for part in _parts(places)
-        ]
-        for places, answer in sent:
+        parts = [part for places in asked.values() for part in _parts(places)]
+        # All join before the first is awaited, so they travel together.
+        answers = [self._send([charges[place] for place in part]) for part in parts]
+        for part, answer in zip(parts, answers, strict=True):
             verdicts = None if answer is None else await answer
-            for index, place in enumerate(places):
-                if verdicts is None:
+            if verdicts is None:
+                for place in part:
                     decisions[place] = self._local_decision(charges[place])
-                else:
-                    decisions[place] = self._decision(self._remembered(verdicts[index]))
+            else:
+                for place, verdict in zip(part, verdicts, strict=True):
+                    decisions[place] = self._decision(verdict)
         return decisions
 
     def _decision(self, verdict: Verdict) -> Decision:
@@ -162,15 +168,12 @@ class RedisLimiter:
         self._on_spend(verdict.bucket.policy_name, verdict.allowed)
         return ALLOWED_UNKNOWN if verdict.allowed else decision_of(verdict, self._clock.jitter())
 
-    def _remembered(self, verdict: Verdict) -> Verdict:
-        if not verdict.allowed:
-            self._denials.remember(verdict)
-        return verdict
-
     def _send(self, charges: list[Charge]) -> asyncio.Future[list[Verdict] | None] | None:
-        """Join the next pipeline; None if this limiter is closed or too many wait."""
+        """Join the next pipeline; None if Redis is away, this limiter is closed, or too many wait."""
+        if self._closed or self._breaker.is_open:
+            return None
         member = Member(charges, asyncio.get_running_loop().create_future())
-        if self._closed or not self._gathering.join(member):
+        if not self._gathering.join(member):
             return None
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_gathered(), name="limits-send")
@@ -190,7 +193,7 @@ class RedisLimiter:
                     # Those who gathered behind a Redis that hangs have waited long enough.
                     _give_up(members + self._gathering.take_all())
                 else:
-                    pipeline.settle(answers)
+                    pipeline.settle(answers, self._denials.remember)
         finally:  # closed in mid-flight: nobody is left hanging
             _give_up(members + self._gathering.take_all())
 
@@ -198,7 +201,7 @@ class RedisLimiter:
         self.last_trouble = str(away)
         was_open = self._breaker.is_open
         self._breaker.failed(refused=refused)
-        if self._breaker.is_open and not was_open:
+        if self._breaker.is_open and not was_open and not self._closed:
             self._probing = asyncio.create_task(self._probe_until_back(), name="limits-probe")
             self._on_degraded(True)
 
@@ -217,6 +220,12 @@ class RedisLimiter:
 def _parts(places: list[int]) -> list[list[int]]:
     """Cut a batch's places so that each part fits into one pipeline."""
     return [places[start : start + CHARGES_PER_PIPELINE] for start in range(0, len(places), CHARGES_PER_PIPELINE)]
+
+
+async def _cancel(task: asyncio.Task[None] | None) -> None:
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _give_up(members: list[Member]) -> None:

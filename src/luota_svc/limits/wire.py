@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hiredis
+import msgspec
 from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
@@ -43,16 +44,17 @@ class ScriptCall(NamedTuple):
     """One call of spend.lua; see there for the arguments."""
 
     keys: list[str]
-    buckets: str
-    spends: str
+    intervals: list[int]
+    spends: list[int]
 
     def packed(self) -> bytes:
-        """Encode for the wire."""
-        return _pack("EVALSHA", _SCRIPT_SHA, len(self.keys), *self.keys, self.buckets, self.spends)
+        """Encode for the wire. MessagePack, because Lua takes 3 us a spend to parse text."""
+        arguments = msgspec.msgpack.encode((self.intervals, self.spends))
+        return _pack("EVALSHA", _SCRIPT_SHA, len(self.keys), *self.keys, arguments)
 
 
 # A bucket that only probes spend from: a read-only or full server must not look healthy.
-_PROBE = ScriptCall(["luota:{probe}"], "1000000000 1000", "1 1 1").packed()
+_PROBE = ScriptCall(["luota:{probe}"], [1_000], [1, 1, 1, 1_000_000_000]).packed()
 
 
 class Wire:
