@@ -16,7 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 for a failure, 2 for usage or configuration; errors are one line on stderr each."""
     args = build_parser().parse_args(argv)
     try:
-        return run_command(args)
+        code = run_command(args)
+        # Here, where a reader that has left is still an answer, and not in the interpreter's last breath.
+        sys.stdout.flush()
     except CommandFailed as failure:
         return _say(str(failure), failure.code)
     except KeyboardInterrupt:
@@ -27,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.FAILURE
     except Exception as error:  # noqa: BLE001 - the last line of defence: a traceback may hold a secret, a sentence not
         return _say(f"{type(error).__name__}: {error}", Exit.FAILURE)
+    return code
 
 
 def _say(message: str, code: int) -> int:
