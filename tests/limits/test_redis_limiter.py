@@ -46,6 +46,11 @@ async def test_the_answer_names_the_bucket_with_the_fewest_tokens_left(limiter, 
     assert first.reset_seconds == 3600
 
 
+async def test_of_equally_empty_buckets_the_answer_names_the_one_that_fills_last(limiter, workspace_id):
+    (decision,) = await limiter.spend_keys([spend_of(workspace_id, minute=5, hour=5, workspace=5)])
+    assert (decision.policy, decision.reset_seconds) == (Policy.MONITOR_TOKEN_HOUR, 3600)
+
+
 async def test_a_refusal_names_the_empty_bucket_that_fills_last(limiter, workspace_id):
     spend = spend_of(workspace_id, minute=1, hour=1, workspace=1)
     _, refused = await limiter.spend_keys([spend, spend])
