@@ -43,12 +43,14 @@ class Evidence:
 class Report:
     """One signal as a door hands it over: which monitor or run it is about, and its evidence.
 
-    Exactly one way of naming: `run_id`, or `monitor` (id or slug, as sent) with `external_run_id` for run signals.
+    Exactly one way of naming: `run_id`, or `monitor_id`, or `monitor` (a slug), the latter two with `external_run_id`
+    for run signals.
     `workspace_id` is set where the path named one and must be the key's own. `signal_key` makes a ping idempotent.
     """
 
     type: SignalType
     evidence: Evidence
+    monitor_id: UUID | None = None
     monitor: str | None = None
     external_run_id: str | None = None
     run_id: UUID | None = None

@@ -85,7 +85,7 @@ class Fold:
         monitor = self._monitors.get(member.monitor_id) if member.monitor_id else None
         if monitor is None or monitor.mutex.workspace_id != key.workspace_id:
             raise InvalidIngestKey
-        if key.monitor_id and report.monitor and report.monitor not in {str(key.monitor_id), monitor.mutex.slug}:
+        if report.monitor is not None and report.monitor != monitor.mutex.slug:
             raise InvalidIngestKey
         if report.type is not SignalType.PING and monitor.mutex.kind is not MonitorKind.RUN:
             problem = f"names a {monitor.mutex.kind} monitor, which takes pings only"

@@ -17,12 +17,13 @@ class Member:
 
     `monitor_id` is filled in before the locks are taken, None while (or because) it is unknown; `foreign` is set
     where the key may not report on what was named: refused with the others, on the same path as a dead key.
-    `expires_at` is an instant of the monotonic clock, `size` the bytes it holds in the queue.
+    `joined_at` and `expires_at` are instants of the monotonic clock, `size` the bytes it holds in the queue.
     """
 
     report: Report
     key: KeyFacts
     received_at: datetime
+    joined_at: float
     expires_at: float
     door: str
     request_id: str
