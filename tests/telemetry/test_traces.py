@@ -280,10 +280,10 @@ def test_a_collector_that_accepts_and_never_answers_delays_neither_requests_nor_
             began = time.perf_counter()
             http(tracing).end()
             slowest = max(slowest, time.perf_counter() - began)
-        assert slowest < 0.25
+        assert slowest < 1.0
         began = time.perf_counter()
-        tracing.shutdown(0.3)
-        assert time.perf_counter() - began < 1.5
+        tracing.shutdown(0.2)
+        assert time.perf_counter() - began < 2.0
         for connection in held:
             connection.close()
         collector.shutdown(socket.SHUT_RDWR)
