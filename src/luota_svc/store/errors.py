@@ -29,6 +29,10 @@ POOL_ERRORS = (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg_pool.T
 ROW_COUNT_MISMATCH = "LU001"
 
 
+class RowCountMismatch(Exception):
+    """A guarded write touched another number of rows than its writer had decided on; nothing was kept."""
+
+
 def is_connection_loss(error: BaseException) -> bool:
     """Tell whether the session is gone or going: no rerun on this connection, the outcome of a commit unknown."""
     if isinstance(error, POOL_ERRORS):
