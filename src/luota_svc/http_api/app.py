@@ -1,0 +1,113 @@
+"""The ASGI application: mints the request id, sends each request to its endpoint, turns every error into an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from starlette.routing import BaseRoute, Router
+
+from luota_svc.clock import Clock
+from luota_svc.core.methods import Method
+from luota_svc.http_api.errors import refusal_of
+from luota_svc.http_api.exchange import ClientGone, Exchange, Receive, Scope, Send, rate_limit_headers
+from luota_svc.http_api.ingest import IngestEndpoints
+from luota_svc.http_api.journal import Journal
+from luota_svc.http_api.probes import Probes
+from luota_svc.http_api.routing import EXCHANGE
+from luota_svc.http_api.transcoder import management_routes
+from luota_svc.model.errors import LuotaError, Missing, NotFound, Unavailable
+from luota_svc.rules.address import Network, source_address
+from luota_svc.telemetry import names
+
+log: Final = logging.getLogger(__name__)
+
+
+def build_app(
+    methods: Mapping[str, Method],
+    *,
+    clock: Clock,
+    journal: Journal,
+    probes: Probes,
+    trusted_proxies: Sequence[Network] = (),
+    surfaces: Iterable[str] = ("ingest", "manage"),
+    more_routes: Sequence[BaseRoute] = (),
+) -> HttpDoor:
+    """Build the door over the core's methods. Raises LookupError naming a method that has no implementation.
+
+    `surfaces` says what is exposed: `ingest`, `manage`. `more_routes` are served as they stand, last (the pages).
+    """
+    exposed = frozenset(surfaces)
+    routes = [*probes.routes()]
+    if "manage" in exposed:
+        routes += management_routes(methods, clock)
+    ingest = IngestEndpoints(methods, clock) if "ingest" in exposed else None
+    return HttpDoor(
+        ingest=ingest,
+        router=Router([*routes, *more_routes], redirect_slashes=False, default=_no_such_path),
+        clock=clock,
+        journal=journal,
+        trusted_proxies=trusted_proxies,
+    )
+
+
+class HttpDoor:
+    """One ASGI callable. Ingest is found first and by hand, for it is what comes thousands of times a second."""
+
+    def __init__(
+        self,
+        *,
+        ingest: IngestEndpoints | None,
+        router: Router,
+        clock: Clock,
+        journal: Journal,
+        trusted_proxies: Sequence[Network],
+    ) -> None:
+        """Take the parts; built by `build_app`."""
+        self._ingest = ingest
+        self._router = router
+        self._clock = clock
+        self._trusted_proxies = trusted_proxies
+        self.journal = journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, whatever happens on the way."""
+        assert scope["type"] == "http", "the server speaks HTTP only: no lifespan, no websocket"
+        clock = self._clock
+        exchange = Exchange(scope, receive, send, request_id=clock.new_request_id(), started=clock.monotonic())
+        client = scope["client"]
+        peer = None if client is None else client[0]
+        exchange.source_address = source_address(peer, exchange.forwarded_for, self._trusted_proxies)
+        self.journal.begin(exchange)
+        try:
+            if self._ingest is None or not await self._ingest.serve(exchange):
+                scope[EXCHANGE] = exchange
+                await self._router(scope, receive, send)
+        except LuotaError as error:
+            await _refuse(exchange, error)
+        except ClientGone:
+            pass
+        except asyncio.CancelledError:
+            # The server stops and the time for graceful endings is over: nobody above us waits for this task.
+            await _refuse(exchange, Unavailable("the server stops"))
+        except Exception as error:
+            log.exception(names.LOG_INTERNAL_ERROR, extra={"route": exchange.route})
+            await _refuse(exchange, error)
+        finally:
+            self.journal.finish(exchange)
+
+
+async def _no_such_path(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise NotFound(Missing.ROUTE)
+
+
+async def _refuse(exchange: Exchange, error: BaseException) -> None:
+    refusal = refusal_of(error)
+    exchange.error_code = refusal.code
+    if exchange.status:
+        return  # an answer had begun: it cannot be taken back
+    call = exchange.call
+    limits = () if call is None else rate_limit_headers(call.limit)
+    await exchange.answer(refusal.status, refusal.body, *refusal.headers, *limits)
