@@ -8,15 +8,22 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """One tenant. The limits are its own where set, else the installation's."""
+class WorkspaceSettings:
+    """Everything an operator sets. The limits are tokens per interval: None means the installation's, 0 none."""
 
-    id: UUID
     slug: str
     name: str
-    limit_monitor_token_minute: int | None
-    limit_monitor_token_hour: int | None
-    limit_workspace_minute: int | None
+    limit_monitor_token_minute: int | None = None
+    limit_monitor_token_hour: int | None = None
+    limit_workspace_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One tenant as operators read it."""
+
+    id: UUID
+    settings: WorkspaceSettings
     created_at: datetime
     updated_at: datetime
     version: int

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from luota_svc.store.errors import translated
+from luota_svc.store.errors import RowCountMismatch, translated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,6 +42,14 @@ class Unit:
         """Run a statement without rows and return how many it touched."""
         cursor = await self.connection.execute(statement, parameters)
         return cursor.rowcount
+
+    async def change(
+        self, what: str, statement: LiteralString, parameters: Mapping[str, Any] | None = None, *, rows: int = 1
+    ) -> None:
+        """Run a guarded write that must touch exactly `rows` rows, else RowCountMismatch and nothing is kept."""
+        touched = await self.run(statement, parameters)
+        if touched != rows:
+            raise RowCountMismatch(f"guarded write {what} touched {touched} rows, expected {rows}")
 
     async def run_many(self, statement: LiteralString, parameters: Sequence[Mapping[str, Any]]) -> None:
         """Run one statement for each set of parameters, pipelined."""
