@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import TupleRow, tuple_row
 
 from luota_svc.model.batch import Loaded, LoadedRun, Tellable, ToldRoute
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
@@ -20,16 +19,18 @@ from luota_svc.model.runs import RunState
 from luota_svc.model.signals import IncidentView
 from luota_svc.store import errors
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.round_trip import RoundTrips
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
-    from psycopg import AsyncConnection, AsyncCursor
+    from psycopg import AsyncConnection
 
     from luota_svc.model.batch import Wanted, Writes
     from luota_svc.store.database import Database
 
 SQL = load_catalogue("ingest")
+_TRIPS = RoundTrips(SQL)
 
 
 class BatchFailure(Enum):
@@ -67,36 +68,32 @@ def classify(error: BaseException) -> BatchFailure:
 
 
 class IngestTransaction:
-    """One batch's session. Call `load`, perhaps `load_tellable`, then `commit`, once each."""
+    """One batch's session. Call `load`, perhaps `load_tellable`, then `commit` or `rollback`, once each."""
 
-    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
-        """Wrap a session in autocommit mode; BEGIN and COMMIT travel inside the pipelines."""
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        """Wrap a session in autocommit mode; BEGIN and COMMIT travel with the statements."""
         self._connection = connection
         self._transaction_id: str | None = None
 
     async def find_runs(self, run_ids: Collection[UUID]) -> dict[UUID, UUID]:
         """Return run -> monitor for the runs that exist; a fact that never changes."""
-        cursor = await self._connection.execute(SQL["find_runs"], (list(run_ids),), prepare=True)
-        return dict(cast("list[tuple[UUID, UUID]]", await cursor.fetchall()))
+        (rows,) = await self._run(("find_runs", (list(run_ids),)))
+        return {row[0]: row[1] for row in rows}
 
     async def find_monitors(self, named: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
         """Return (workspace, slug) -> monitor for the monitors that exist now."""
-        cursor = await self._connection.execute(SQL["find_monitors"], _columns(named), prepare=True)
-        return {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+        (rows,) = await self._run(("find_monitors", _columns(named)))
+        return {(row[0], row[1]): row[2] for row in rows}
 
     async def find_key_facts(self, key_ids: Collection[UUID]) -> dict[UUID, tuple[KeyFacts, WorkspaceLimits]]:
         """Return what never changes about the keys that exist, and their workspaces' limits as they are now."""
-        cursor = await self._connection.execute(SQL["find_key_facts"], (list(key_ids),), prepare=True)
-        return {
-            row[0]: (KeyFacts(row[0], row[1], row[2], bytes(row[3])), WorkspaceLimits(*row[4:]))
-            for row in await cursor.fetchall()
-        }
+        (rows,) = await self._run(("find_key_facts", (list(key_ids),)))
+        return {row[0]: (KeyFacts(row[0], row[1], row[2], bytes(row[3])), WorkspaceLimits(*row[4:])) for row in rows}
 
     async def find_locked(self, monitor_ids: Collection[UUID]) -> set[UUID]:
         """Tell which of the monitors somebody else holds at this moment."""
-        cursor = await self._connection.execute(SQL["probe_monitors"], (list(monitor_ids),), prepare=True)
-        free = {row[0] for row in await cursor.fetchall()}
-        return set(monitor_ids) - free
+        (rows,) = await self._run(("probe_monitors", (list(monitor_ids),)))
+        return set(monitor_ids) - {row[0] for row in rows}
 
     async def load(self, wanted: Wanted) -> Loaded:
         """Begin, lock the monitors and read what the batch needs.
@@ -105,55 +102,53 @@ class IngestTransaction:
         while the lock was waited for; one large query would read the other tables as they were before the wait.
         """
         monitors = [monitor_id for monitor_id, _ in wanted.monitors]
-        async with self._connection.pipeline():
-            await self._send("BEGIN")
-            transaction = await self._send(SQL["transaction_id"])
-            keys = await self._send(SQL["live_keys"], (list(wanted.keys),))
-            locked = await self._send(SQL["lock_monitors"], _columns(wanted.monitors) or ([], []))
-            by_key = await self._send(SQL["runs_by_key"], _columns(wanted.run_keys)) if wanted.run_keys else None
-            by_id = await self._send(SQL["runs_by_id"], (list(wanted.runs),)) if wanted.runs else None
-            open_incidents = await self._send(SQL["unresolved_incidents"], (monitors,))
-            signals = (
-                await self._send(SQL["signals_by_key"], _columns(wanted.signal_keys)) if wanted.signal_keys else None
-            )
-            self._transaction_id = cast("tuple[str]", await transaction.fetchone())[0]
-            live_keys = {row[0]: WorkspaceLimits(*row[1:]) for row in await keys.fetchall()}
-            mutexes = {row[0]: _mutex(row) for row in await locked.fetchall()}
-            rows = [row for cursor in (by_key, by_id) if cursor for row in await cursor.fetchall()]
-            incidents = [_open_incident(row) for row in await open_incidents.fetchall()]
-            repeated = await signals.fetchall() if signals else []
-        runs = [_loaded_run(row) for row in rows]
+        calls: dict[str, Sequence[Any]] = {
+            "begin": (),
+            "transaction_id": (),
+            "live_keys": (list(wanted.keys),),
+            "lock_monitors": _columns(wanted.monitors) or ([], []),
+            "unresolved_incidents": (monitors,),
+        }
+        if wanted.run_keys:
+            calls["runs_by_key"] = _columns(wanted.run_keys)
+        if wanted.runs:
+            calls["runs_by_id"] = (list(wanted.runs),)
+        if wanted.signal_keys:
+            calls["signals_by_key"] = _columns(wanted.signal_keys)
+        rows = dict(zip(calls, await self._run(*calls.items()), strict=True))
+        transaction_id: str = rows["transaction_id"][0][0]
+        self._transaction_id = transaction_id
+        runs = [_loaded_run(row) for row in (*rows.get("runs_by_key", ()), *rows.get("runs_by_id", ()))]
+        incidents = [_open_incident(row) for row in rows["unresolved_incidents"]]
         return Loaded(
-            transaction_id=self._transaction_id,
-            live_keys=live_keys,
-            monitors=mutexes,
+            transaction_id=transaction_id,
+            live_keys={row[0]: WorkspaceLimits(*row[1:]) for row in rows["live_keys"]},
+            monitors={row[0]: _mutex(row) for row in rows["lock_monitors"]},
             runs={run.id: run for run in runs},
             run_ids={(run.monitor_id, run.external_run_id): run.id for run in runs},
             incidents={(incident.monitor_id, incident.kind): incident for incident in incidents},
-            signal_ids={(row[0], row[1]): (row[2], row[3]) for row in repeated},
+            signal_ids={(row[0], row[1]): (row[2], row[3]) for row in rows.get("signals_by_key", ())},
         )
 
     async def load_tellable(
         self, *, workspaces: Collection[UUID], monitors: Collection[UUID], resolved: Collection[UUID]
     ) -> Tellable:
         """Read what routing needs; only asked for when an incident was opened or resolved."""
-        async with self._connection.pipeline():
-            routes = await self._send(SQL["routes_of_workspaces"], (list(workspaces),))
-            told = await self._send(SQL["told_routes"], (list(resolved),))
-            previous = await self._send(SQL["previous_incidents"], (list(monitors),))
-            return Tellable(
-                routes=tuple(_route(row) for row in await routes.fetchall()),
-                told=tuple(ToldRoute(*row) for row in await told.fetchall()),
-                previous={(row[0], IncidentKind(row[1])): row[2] for row in await previous.fetchall()},
-            )
+        routes, told, previous = await self._run(
+            ("routes_of_workspaces", (list(workspaces),)),
+            ("told_routes", (list(resolved),)),
+            ("previous_incidents", (list(monitors),)),
+        )
+        return Tellable(
+            routes=tuple(_route(row) for row in routes),
+            told=tuple(ToldRoute(*row) for row in told),
+            previous={(row[0], IncidentKind(row[1])): row[2] for row in previous},
+        )
 
     async def commit(self, writes: Writes, now: datetime) -> None:
-        """Write everything and commit, in one pipeline: a guard that raises also skips the COMMIT."""
+        """Write everything and commit, in one round trip: a guard that raises also skips the COMMIT."""
         try:
-            async with self._connection.pipeline():
-                for statement, parameters in _statements(writes, now):
-                    await self._send(statement, parameters)
-                await self._send("COMMIT")
+            await self._run(*_statements(writes, now), ("commit", ()))
         except Exception as error:
             if errors.is_connection_loss(error):
                 raise BatchFailed(BatchFailure.UNKNOWN_COMMIT, self._transaction_id) from error
@@ -161,10 +156,10 @@ class IngestTransaction:
 
     async def rollback(self) -> None:
         """End the transaction without a trace (every member was refused or repeats)."""
-        await self._connection.execute("ROLLBACK")
+        await self._run(("rollback", ()))
 
-    async def _send(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> AsyncCursor[TupleRow]:
-        return await self._connection.execute(statement, parameters, prepare=True)
+    async def _run(self, *calls: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+        return await _TRIPS.run(self._connection, calls)
 
 
 @asynccontextmanager
@@ -172,13 +167,11 @@ async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransact
     """Lend a session for one batch. Whatever goes wrong leaves as BatchFailed; the session is clean or thrown away."""
     try:
         async with database.pool.connection() as connection:
-            session = cast("AsyncConnection[TupleRow]", connection)
-            session.row_factory = tuple_row
             try:
-                yield IngestTransaction(session)
+                yield IngestTransaction(connection)
             finally:
-                if not session.closed and session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    await session.execute("ROLLBACK")
+                if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    await connection.rollback()
     except BatchFailed:
         raise
     except Exception as error:
@@ -190,18 +183,15 @@ async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransact
 async def outcome(database: Database, transaction_id: str) -> str | None:
     """Ask, on another session, what became of a transaction: "committed", "aborted", "in progress" or None."""
     async with database.pool.connection() as connection:
-        session = cast("AsyncConnection[TupleRow]", connection)
-        cursor = session.cursor(row_factory=tuple_row)
-        await cursor.execute(SQL["outcome"], (transaction_id,))
-        row = await cursor.fetchone()
-        return cast("str | None", row[0]) if row else None
+        ((row,),) = await _TRIPS.run(connection, [("outcome", (transaction_id,))])
+        return cast("str | None", row[0])
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _statements(writes: Writes, now: datetime) -> Iterable[tuple[LiteralString, Sequence[Any]]]:
+def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[Any]]]:
     """Yield what is to be run, in lock order: monitors are held already, then runs, incidents, deliveries."""
     keys = [(run.monitor_id, run.external_run_id, run.id) for run in writes.new_runs]
     told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in writes.duties]
@@ -221,30 +211,30 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[LiteralString, 
     )
     for name, rows in steps:
         if rows:
-            yield SQL[name], [*_columns(rows), len(rows)] if name in guarded else _columns(rows)
+            yield name, [*_columns(rows), len(rows)] if name in guarded else _columns(rows)
     if writes.cancelled:
-        yield SQL["cancel_deliveries"], (now, writes.cancelled, len(writes.cancelled))
+        yield "cancel_deliveries", (now, writes.cancelled, len(writes.cancelled))
     if ended := [*writes.cancelled, *writes.superseded]:
-        yield SQL["end_live"], (ended,)
+        yield "end_live", (ended,)
     if writes.duties:
-        yield SQL["insert_deliveries"], _columns([duty[:-2] for duty in writes.duties])
-        yield SQL["insert_delivery_incidents"], _columns(told)
+        yield "insert_deliveries", _columns([duty[:-2] for duty in writes.duties])
+        yield "insert_delivery_incidents", _columns(told)
 
 
-def _mutex(row: TupleRow) -> MonitorMutex:
+def _mutex(row: tuple[Any, ...]) -> MonitorMutex:
     monitor_id, workspace_id, slug, kind, severity, *counts = row
     return MonitorMutex(monitor_id, workspace_id, slug, MonitorKind(kind), Severity(severity), *counts)
 
 
-def _open_incident(row: TupleRow) -> OpenIncident:
+def _open_incident(row: tuple[Any, ...]) -> OpenIncident:
     return OpenIncident(row[0], row[1], IncidentKind(row[2]), IncidentState(row[3]), row[4], row[5], row[6])
 
 
-def _route(row: TupleRow) -> RouteMatch:
+def _route(row: tuple[Any, ...]) -> RouteMatch:
     return RouteMatch(row[0], row[1], frozenset(row[2]), Severity(row[3]), row[4], row[5], row[6], bytes(row[7]))
 
 
-def _loaded_run(row: TupleRow) -> LoadedRun:
+def _loaded_run(row: tuple[Any, ...]) -> LoadedRun:
     (monitor_id, external_run_id, run_id, pruned, workspace_id, *rest) = row
     if workspace_id is None:
         return _pruned_run(monitor_id, external_run_id, run_id, pruned)

@@ -48,6 +48,7 @@ class Admission:
         self._owners = owners
         self._metrics = metrics
         self._facts: dict[UUID, KeyFacts] = {}
+        self._subjects: dict[UUID, dict[str, str]] = {}
         self._effective: dict[UUID, tuple[WorkspaceLimits, IngestLimits]] = {}
 
     async def admit(self, call: Call, reports: Sequence[Report]) -> tuple[KeyFacts, list[LuotaError | None]]:
@@ -57,8 +58,7 @@ class Admission:
         """
         await self._spend_address(call, len(reports))
         facts = await self._verify(call)
-        call.subject["workspace_id"] = str(facts.workspace_id)
-        call.subject["key_id"] = str(facts.key_id)
+        call.subject.update(self._subjects[facts.key_id])
         return facts, await self._spend_keys(call, facts, reports)
 
     def remember_limits(self, key_id: UUID, limits: WorkspaceLimits) -> None:
@@ -121,7 +121,9 @@ class Admission:
             oldest = next(iter(self._facts))
             del self._facts[oldest]
             self._effective.pop(oldest, None)
+            self._subjects.pop(oldest, None)
         self._facts[key_id] = facts
+        self._subjects[key_id] = {"workspace_id": str(facts.workspace_id), "key_id": str(key_id)}
         self.remember_limits(key_id, limits)
         return facts
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from luota_svc.model.batch import ChangedIncident, ChangedMonitor, ChangedRun, NewIncident, NewRun
+from luota_svc.model.batch import ChangedIncident, ChangedMonitor, ChangedRun, NewIncident, NewRun, NewSignal
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.monitors import MonitorMutex, Severity
 from luota_svc.model.runs import Note, RunState, RunView
@@ -42,6 +42,13 @@ def notes_json(notes: tuple[Note, ...] | list[Note]) -> str | None:
         for note in notes
     ]
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
+def _signal_ref(row: NewSignal) -> str:
+    """Write what a monitor remembers of a signal, as JSON text; nothing in it needs escaping."""
+    run = f',"runId":"{row.run_id}"' if row.run_id else ""
+    at = row.received_at.isoformat()
+    return f'{{"id":"{row.id}","type":"{row.type}","receivedAt":"{at}","requestId":"{row.request_id}"{run}}}'
 
 
 @dataclass(slots=True)
@@ -178,8 +185,8 @@ class MonitorDraft:
     failures_in_row: int
     successes_in_row: int
     last_judged_close_at: datetime | None
-    last_signal: str | None = None
-    last_good_signal: str | None = None
+    last_signal: NewSignal | None = None
+    last_good_signal: NewSignal | None = None
 
     @classmethod
     def of(cls, mutex: MonitorMutex) -> MonitorDraft:
@@ -194,8 +201,8 @@ class MonitorDraft:
             self.failures_in_row,
             self.successes_in_row,
             self.last_judged_close_at,
-            self.last_signal,
-            self.last_good_signal,
+            _signal_ref(self.last_signal),
+            _signal_ref(self.last_good_signal) if self.last_good_signal else None,
         )
 
 

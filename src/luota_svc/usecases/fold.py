@@ -6,7 +6,6 @@ and a thousand: a later member of the batch sees what an earlier one did.
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -285,9 +284,9 @@ class Fold:
             notes_json(notes),
         )
         self._out.signals.append(row)
-        monitor.last_signal = _signal_ref(row)
+        monitor.last_signal = row
         if good:
-            monitor.last_good_signal = monitor.last_signal
+            monitor.last_good_signal = row
         return signal_id
 
     def _accepted(
@@ -330,14 +329,3 @@ class Fold:
     def empty(self) -> bool:
         """Tell whether there is nothing to write: every member was refused or repeats."""
         return not (self._out.signals or any(run.changed for run in self._runs.values()))
-
-
-def _signal_ref(row: NewSignal) -> str:
-    reference = {
-        "id": str(row.id),
-        "type": row.type,
-        "receivedAt": row.received_at.isoformat(),
-        "requestId": row.request_id,
-        "runId": str(row.run_id) if row.run_id else None,
-    }
-    return json.dumps(reference, separators=(",", ":"))

@@ -43,7 +43,6 @@ class Ingest:
         self._lanes.join([member])
         accepted = await member.answer
         self._on_key_used(facts)
-        self._note_subject(call, accepted)
         return accepted
 
     async def report_many(self, call: Call, reports: Sequence[Report | LuotaError]) -> list[Accepted | LuotaError]:
@@ -92,11 +91,3 @@ class Ingest:
         if isinstance(error, LuotaError):
             return error
         raise error
-
-    def _note_subject(self, call: Call, accepted: Accepted) -> None:
-        """Let the access line and the support record name what the request was about."""
-        call.subject["monitor_id"] = str(accepted.monitor_id)
-        if accepted.run:
-            call.subject["run_id"] = str(accepted.run.id)
-        if accepted.incident:
-            call.subject["incident_id"] = str(accepted.incident.id)
