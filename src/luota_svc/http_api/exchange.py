@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from luota_svc.http_api.errors import BadTransfer, Header
 from luota_svc.model.call import Call, Door
-from luota_svc.model.errors import PayloadTooLarge
+from luota_svc.model.errors import FieldProblem, InvalidRequest, PayloadTooLarge
 from luota_svc.model.limits import Decision
 from luota_svc.telemetry.traces import Span
 
@@ -24,6 +24,7 @@ TROUBLE: Final = "luota.trouble"
 ANSWER_SECONDS: Final = 4.5
 # So much of a refused body is read and thrown away, so that the client reads its refusal and not a reset.
 DRAIN_BYTES_MAX: Final = 8 * 1024 * 1024
+IDEMPOTENCY_KEY_MAX: Final = 200
 
 # The route of a request that found none; never the caller's own words, for it labels metrics.
 UNMATCHED: Final = "unmatched"
@@ -117,6 +118,14 @@ class Exchange:
             idempotency_key=self.idempotency_key,
         )
         return call
+
+    def read_idempotency_key(self) -> str | None:
+        """Return the header Idempotency-Key. Raises InvalidRequest for one that cannot be kept as it is."""
+        key = self.idempotency_key
+        if key is not None and not (0 < len(key) <= IDEMPOTENCY_KEY_MAX and key.isascii() and key.isprintable()):
+            problem = f"must be 1 to {IDEMPOTENCY_KEY_MAX} printable ASCII characters"
+            raise InvalidRequest(FieldProblem("Idempotency-Key", problem))
+        return key
 
     async def read_body(self, limit: int) -> bytes:
         """Return the whole body, at most `limit` bytes: PayloadTooLarge as soon as more is promised or has come."""

@@ -26,10 +26,9 @@ from luota_svc.http_api.ingest_bodies import (
     StartBody,
 )
 from luota_svc.http_api.receipts import ping_receipt_body, run_receipt_body
-from luota_svc.model.errors import FieldProblem, InvalidRequest, Missing, NotFound
+from luota_svc.model.errors import Missing, NotFound
 
 BATCH_BYTES_MAX: Final = 1024 * 1024
-_IDEMPOTENCY_KEY_MAX: Final = 200
 _ACCEPTED: Final = 202
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -74,9 +73,10 @@ class IngestEndpoints:
         if found is None:
             return False
         endpoint, captured = found
-        exchange.route = endpoint.route
         if exchange.method != "POST":
+            exchange.route = f"{exchange.method} {endpoint.route.partition(' ')[2]}"
             raise MethodNotAllowed("POST")
+        exchange.route = endpoint.route
         if isinstance(endpoint, SignalEndpoint):
             await self._serve_signal(exchange, endpoint, captured)
         else:
@@ -172,20 +172,12 @@ def _json_or_text(
     return read
 
 
-def _signal_key(exchange: Exchange) -> str | None:
-    key = exchange.idempotency_key
-    if key is not None and not (0 < len(key) <= _IDEMPOTENCY_KEY_MAX and key.isascii() and key.isprintable()):
-        problem = f"must be 1 to {_IDEMPOTENCY_KEY_MAX} printable ASCII characters"
-        raise InvalidRequest(FieldProblem("Idempotency-Key", problem))
-    return key
-
-
 def _read_ping(exchange: Exchange, body: PingBody, monitor_id: str) -> Any:
-    return messages.ping_request(body, monitor_id, idempotency_key=_signal_key(exchange))
+    return messages.ping_request(body, monitor_id, idempotency_key=exchange.read_idempotency_key())
 
 
 def _read_heartbeat(exchange: Exchange, body: HeartbeatBody, workspace_id: str) -> Any:
-    return messages.heartbeat_request(body, workspace_id, _signal_key(exchange))
+    return messages.heartbeat_request(body, workspace_id, exchange.read_idempotency_key())
 
 
 def _close(verb: str, rpc: str, build: Callable[[CloseBody, str], Any]) -> SignalEndpoint:

@@ -18,7 +18,7 @@ Answer = Callable[[Exchange, dict[str, str]], Awaitable[None]]
 
 
 class SegmentConvertor(Convertor[str]):
-    """One path segment, or what stands in it before a `:verb`."""
+    """What stands in a path segment before a `:verb`."""
 
     regex = "[^/:]+"
 
@@ -49,11 +49,10 @@ class Path:
         """Answer with the method's own; raises MethodNotAllowed for one that the path does not know."""
         exchange: Exchange = scope[EXCHANGE]
         captured: dict[str, Any] = scope["path_params"]
+        exchange.route = f"{exchange.method} {self._template}"
         answer = self._answers.get(exchange.method)
         if answer is None:
-            exchange.route = f"{self._allow.partition(',')[0]} {self._template}"
             raise MethodNotAllowed(self._allow)
-        exchange.route = f"{exchange.method} {self._template}"
         await answer(exchange, captured)
 
 
