@@ -1,0 +1,47 @@
+"""Real servers for every room: a database and an empty Valkey for each test, and a pair that a test may kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.servers import Databases, empty, private_servers
+
+from luota_svc.embedded import PrivateServers
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[PrivateServers]:
+    """One private PostgreSQL and Valkey for this worker; they forget at a crash of the machine, to be quick."""
+    with private_servers(restart=True) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: PrivateServers) -> Iterator[Databases]:
+    """The migrated database that each test's own is cloned from."""
+    databases = Databases(servers)
+    databases.make_template()
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def database_url(template_database: Databases) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    with template_database.clone() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(servers: PrivateServers) -> str:
+    """An empty Valkey, which this worker's tests share one after the other."""
+    empty(servers.redis_url)
+    return servers.redis_url
+
+
+@pytest.fixture
+def killable_servers() -> Iterator[PrivateServers]:
+    """A pair of this test's own to kill, stop and start; nothing restarts it, and its database is `luota`, empty."""
+    with private_servers() as servers:
+        yield servers

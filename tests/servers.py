@@ -1,0 +1,79 @@
+"""The private servers of the tests: one pair for a whole worker, and pairs that one test may kill."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import redis
+
+from luota_svc.embedded import PrivateServers
+
+_TEMPLATE = "template_migrated"
+
+
+@contextmanager
+def folder_for_servers() -> Iterator[Path]:
+    """Make a folder that nobody's servers can reach (pytest's own are closed when root runs it)."""
+    folder = Path(tempfile.mkdtemp(prefix="luota-tests-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def private_servers(*, durable: bool = False, restart: bool = False) -> Iterator[PrivateServers]:
+    """Run a pair on data of its own. `.postgres` and `.valkey` have kill(), stop(), start() and pid.
+
+    Addresses and data stay the same over restarts.
+    """
+    with (
+        folder_for_servers() as folder,
+        PrivateServers(folder / "state", durable=durable, restart=restart, log=lambda _: None) as servers,
+    ):
+        yield servers
+
+
+class Databases:
+    """Clones of one migrated template on one server: a database for each test in some milliseconds."""
+
+    def __init__(self, servers: PrivateServers) -> None:
+        self._servers = servers
+        self._numbers = itertools.count(1)
+        self._admin = psycopg.connect(servers.database_url("postgres"), autocommit=True)
+
+    def make_template(self) -> None:
+        """Migrate the database that the others are cloned from."""
+        from luota_svc.store.migrations import migrate
+
+        self._admin.execute(f"CREATE DATABASE {_TEMPLATE}")
+        with ThreadPoolExecutor(1) as apart:  # asyncio.run would take the tests' loop away from this thread
+            apart.submit(asyncio.run, migrate(self._servers.database_url(_TEMPLATE))).result()
+
+    @contextmanager
+    def clone(self) -> Iterator[str]:
+        """Return the address of a fresh migrated database; dropped afterwards, whoever is still connected."""
+        name = f"t_{next(self._numbers)}"
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        try:
+            yield self._servers.database_url(name)
+        finally:
+            self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        self._admin.close()
+
+
+def empty(redis_url: str) -> None:
+    """Forget everything in a Valkey."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
