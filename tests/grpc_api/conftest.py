@@ -21,6 +21,7 @@ from luota_svc.grpc_api import GrpcServer, Hooks
 from luota_svc.grpc_api.methods import contract_services
 from luota_svc.model.call import Call
 from luota_svc.model.requests import RequestRecord
+from luota_svc.rules.address import parse_networks
 from luota_svc.telemetry.access import AccessLog
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.scrub import scrub
@@ -94,11 +95,10 @@ class Bench:
     hooks: Hooks
     others: list[grpc.aio.Channel] = field(default_factory=list)
 
-    async def send(
-        self, method: str, request: Message | bytes, *, timeout: float | None = WAIT, **metadata: str
-    ) -> Any:
+    async def send(self, method: str, request: Message | bytes, **metadata: str) -> bytes:
         """Call and return the bytes; keyword `x_request_id` becomes metadata `x-request-id`."""
-        return await self.call(method, request, timeout=timeout, **metadata)
+        raw: bytes = await self.call(method, request, **metadata)
+        return raw
 
     def call(self, method: str, request: Message | bytes, *, timeout: float | None = WAIT, **metadata: str) -> Any:
         raw = request if isinstance(request, bytes) else request.SerializeToString()
@@ -152,14 +152,9 @@ async def bench(core: StubCore) -> AsyncIterator[Bench]:
     lines, metrics, clock = Lines(), Metrics(), RealClock()
     access = AccessLog(lines, now=clock.now, scrub=scrub)  # type: ignore[arg-type]
     hooks = Hooks(tracing=build_tracing(), metrics=metrics, access=access, record=records.append)
-    server = GrpcServer(core.methods, hooks=hooks, clock=clock, address_of=first_forwarded)
+    server = GrpcServer(core.methods, hooks=hooks, clock=clock, trusted_proxies=parse_networks(["127.0.0.0/8"]))
     port = await server.start("127.0.0.1:0")
     await server.set_ready(True)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Bench(core, server, port, channel, records, lines, metrics, hooks)
     await server.stop(0.0)
-
-
-def first_forwarded(peer: str, forwarded_for: Any) -> str:
-    """Stand in for the rule of trusted proxies: say everything that was handed over."""
-    return " ".join((peer, *forwarded_for))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status.rpc_status import to_status as to_rich_status
@@ -40,10 +40,11 @@ def reason_of(status: status_pb2.Status) -> str | None:
     return None
 
 
-async def refuse(context: Any, status: status_pb2.Status, trailers: Trailers) -> None:
+async def refuse(context: Any, status: status_pb2.Status, trailers: Trailers) -> NoReturn:
     """End the call with a status and its details. Always raises, as gRPC's abort does."""
     rich = to_rich_status(status)
     await context.abort(rich.code, rich.details, (*rich.trailing_metadata, *trailers, *_pushback(status)))
+    raise AssertionError("abort returned")
 
 
 def _limit_trailers(limit: Decision) -> Trailers:

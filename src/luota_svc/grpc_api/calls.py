@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import unquote
 
 from luota_svc.clock import Clock
 from luota_svc.model.call import Call, Door
+from luota_svc.rules.address import Network, source_address
 
 # An answer stands within so long of receipt, whatever the client would wait.
 ANSWER_SECONDS_MAX: Final = 4.5
@@ -17,17 +16,14 @@ _CALLER_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _BEARER: Final = "bearer "
 _IDEMPOTENCY_KEY_MAX: Final = 200
 
-AddressOf = Callable[[str, Sequence[str]], str]
-"""Takes the peer's address and the values of X-Forwarded-For, returns the source address (trusted hops removed)."""
-
 
 class CallReader:
     """Builds the `Call` of one request."""
 
-    def __init__(self, clock: Clock, address_of: AddressOf) -> None:
-        """Take the clock that mints request ids and what resolves addresses through trusted proxies."""
+    def __init__(self, clock: Clock, trusted_proxies: Sequence[Network]) -> None:
+        """Take the clock that mints request ids and the proxies whose X-Forwarded-For is believed."""
         self._clock = clock
-        self._address_of = address_of
+        self._trusted_proxies = trusted_proxies
 
     def read(self, method: str, context: Any) -> Call:
         """Return the call; `traceparent` is as the caller sent it. Never raises for what a client sent.
@@ -58,24 +54,12 @@ class CallReader:
             request_id=clock.new_request_id(),
             received_at=clock.now(),
             expires_at=clock.monotonic() + budget,
-            source_address=self._address_of(peer_address(context.peer()), forwarded_for),
+            source_address=source_address(context.peer(), forwarded_for, self._trusted_proxies),
             credentials=tuple(credentials),
             caller_request_id=_caller_request_id(single.get("x-request-id")),
             traceparent=single.get("traceparent"),
             idempotency_key=_idempotency_key(single.get("idempotency-key")),
         )
-
-
-@lru_cache(maxsize=4096)
-def peer_address(peer: str) -> str:
-    """Return the address in a gRPC peer such as `ipv4:10.0.0.1:4711` or `ipv6:%5B::1%5D:4711`, else `unknown`."""
-    kind, _, rest = peer.partition(":")
-    host, _, _port = unquote(rest).rpartition(":")
-    if kind == "ipv4" and host:
-        return host
-    if kind == "ipv6" and host:
-        return host.strip("[]").partition("%")[0]
-    return "unknown"
 
 
 def _caller_request_id(text: str | None) -> str | None:
