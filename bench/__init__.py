@@ -1,0 +1,1 @@
+"""Measures Luota against floors of the same run; `python -m bench`. Peers of the code, not tests."""

@@ -1,0 +1,116 @@
+"""The figures: which measures each needs, what it is compared with, and how far it must reach."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import measures
+from bench.measures import Sample, Subjects, service_of
+
+# In the order of a round: a floor is measured beside what it is the floor of, for the machine's mood changes.
+MEASURES: dict[str, Callable[[Subjects], Sample]] = {
+    "constant": measures.starts_of(lambda subjects: subjects.constant),
+    "http_starts": measures.starts_of(service_of),
+    "one_insert": measures.starts_of(lambda subjects: subjects.one_insert),
+    "http_starts_16": measures.starts_of(service_of, connections=16),
+    "http_pairs": measures.script_of_service("pairs"),
+    "http_pings": measures.script_of_service("pings"),
+    "http_incidents": measures.script_of_service("incidents"),
+    "grpc_bare": measures.grpc_starts_of(lambda s: s.grpc_bare.port, lambda s: s.grpc_bare),
+    "grpc_starts": measures.grpc_starts_of(lambda s: service_of(s).grpc_port, service_of),
+    "insert_64": measures.insert_64,
+}
+FLOORS = frozenset({"constant", "one_insert", "grpc_bare", "insert_64"})
+MEMORY = "idle_memory"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is printed and kept. `reach` None: reported, not required."""
+
+    name: str
+    what: str
+    unit: str
+    measure: str
+    floor: str | None = None
+    reach: float | None = None
+    read: Callable[[Sample], float] = lambda sample: sample.value
+
+    @property
+    def needs(self) -> set[str]:
+        """The measures that it is made of."""
+        return {self.measure} | ({self.floor} if self.floor else set())
+
+
+FIGURES = (
+    Figure("floor_constant", "floor: constant answer", "requests/s", "constant"),
+    Figure("floor_one_insert", "floor: one script, one INSERT", "requests/s", "one_insert"),
+    Figure("floor_grpc_bare", "floor: bare grpc.aio unary", "calls/s", "grpc_bare"),
+    Figure("floor_insert_64", "floor: INSERT of 64 rows", "rows/s", "insert_64"),
+    Figure("http_starts", "HTTP run starts, to constant", "starts/s", "http_starts", "constant", 0.30),
+    Figure("http_starts_to_insert", "HTTP run starts, to one INSERT", "starts/s", "http_starts", "one_insert", 3.0),
+    Figure("http_starts_p50_16", "p50 at 16 connections", "ms", "http_starts_16", read=lambda sample: sample.p50_ms),
+    Figure("http_starts_p99_64", "p99 at 64 connections", "ms", "http_starts", read=lambda sample: sample.p99_ms),
+    Figure("http_pairs", "start and success, pairs", "pairs/s", "http_pairs"),
+    Figure("http_pings", "pings", "pings/s", "http_pings"),
+    Figure("http_incidents", "fails that open, and heal", "incidents/s", "http_incidents"),
+    Figure("grpc_starts", "gRPC run starts, to bare", "starts/s", "grpc_starts", "grpc_bare", 0.60),
+)
+
+
+def chosen(only: str | None, *, floors_only: bool) -> list[Figure]:
+    """Return the figures whose name contains `only`; LookupError if there is none."""
+    found = [
+        figure
+        for figure in FIGURES
+        if (only is None or only in figure.name) and (not floors_only or figure.measure in FLOORS)
+    ]
+    if not found and (only is None or only not in MEMORY or floors_only):
+        raise LookupError(
+            f"no figure is called like {only!r}; there are {', '.join(f.name for f in FIGURES)}, {MEMORY}"
+        )
+    return found
+
+
+def judged(figure: Figure, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
+    """Take the medians of the rounds, compare, and say whether it reaches."""
+    value = statistics.median(figure.read(sample) for sample in samples[figure.measure])
+    floor = statistics.median(figure.read(sample) for sample in samples[figure.floor]) if figure.floor else None
+    ratio = value / floor if floor else None
+    return {
+        "name": figure.name,
+        "value": round(value, 2),
+        "unit": figure.unit,
+        "floor": round(floor, 2) if floor else None,
+        "ratio": round(ratio, 3) if ratio else None,
+        "reach": figure.reach,
+        "holds": None if figure.reach is None or ratio is None else ratio >= figure.reach,
+        "what": figure.what,
+        "cpuUsPerRequest": round(statistics.median(sample.cpu_us for sample in samples[figure.measure]), 1),
+        "generatorUsPerRequest": round(statistics.median(sample.generator_us for sample in samples[figure.measure]), 1),
+        "rounds": [round(figure.read(sample), 2) for sample in samples[figure.measure]],
+    }
+
+
+def judged_memory(idle_mib: float, after_mib: float) -> list[dict[str, Any]]:
+    """Judge the service's resident memory: as it stands idle, and after the whole load."""
+    return [
+        _memory(MEMORY, "resident memory, idle", idle_mib, 120),
+        _memory("loaded_memory", "resident memory, after the load", after_mib, 250),
+    ]
+
+
+def _memory(name: str, what: str, mib: float, reach: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": round(mib, 1),
+        "unit": "MiB",
+        "floor": None,
+        "ratio": None,
+        "reach": reach,
+        "holds": mib <= reach,
+        "what": what,
+    }
