@@ -81,6 +81,10 @@ class Database:
     async def _configure(self, connection: AsyncConnection[DictRow]) -> None:
         await connection.execute(self._session)
 
+    async def begin(self) -> None:
+        """Start the pool and wait for nothing; until the server is there, every unit is Unavailable."""
+        await self.pool.open(wait=False)
+
     async def open(self) -> None:
         """Start the pool and wait for its first session; raise Unavailable if none comes within 5 s."""
         with translated():

@@ -1,0 +1,171 @@
+"""The composition root: one straight line that builds every room; each cleanup stands on the line after its maker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from luota_svc.app.lifecycle import Lifecycle
+from luota_svc.app.readiness import Readiness
+from luota_svc.core.ingest import IngestCore
+from luota_svc.core.local import LocalCore
+from luota_svc.grpc_api.observing import Hooks
+from luota_svc.grpc_api.server import GrpcServer
+from luota_svc.http_api.app import build_app
+from luota_svc.http_api.journal import Journal
+from luota_svc.http_api.probes import Probes
+from luota_svc.http_api.protocol import Bounds
+from luota_svc.http_api.server import HttpServer
+from luota_svc.limits.redis_limiter import RedisLimiter
+from luota_svc.store.database import Database
+from luota_svc.telemetry.loop_lag import LoopLag
+from luota_svc.telemetry.metrics import Metrics
+from luota_svc.telemetry.tracing_setup import build_tracing
+from luota_svc.usecases.admission import Admission
+from luota_svc.usecases.batch import Batch
+from luota_svc.usecases.ingest import Ingest
+from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.key_usage import KeyUsage
+from luota_svc.usecases.lanes import IngestLanes
+from luota_svc.usecases.requests import RequestRecorder
+from luota_svc.usecases.run_owners import RunOwners
+from luota_svc.workers.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from luota_svc.clock import Clock
+    from luota_svc.settings import Settings
+    from luota_svc.telemetry.logs import Logging
+
+# /healthz: a loop that is late by more can serve nobody.
+_LOOP_LAG_SECONDS_MAX = 2.0
+# The batch's own bounds (design: performance): above them a batch is a 503, so they stay under a caller's patience.
+_BATCH_STATEMENT_TIMEOUT_MS = 2_000
+_BATCH_LOCK_TIMEOUT_MS = 500
+# One session for each lane, one to ask after a cut COMMIT, one for looking up keys.
+_BATCH_SESSIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A running Luota."""
+
+    installation: Installation
+    readiness: Readiness
+    lifecycle: Lifecycle
+    http_port: int
+    grpc_port: int
+
+    async def stop(self) -> None:
+        """Stop everything, newest first, bounded; safe to repeat. Raises ExceptionGroup with what failed."""
+        await self.lifecycle.stop()
+
+
+async def build(settings: Settings, clock: Clock, logging: Logging) -> Application:
+    """Build and start every room. A failure stops what was started and leaves as it came (OSError, AddressTaken).
+
+    Nothing waits for PostgreSQL or Redis: the doors open not ready and answer 503 until the database is there.
+    """
+    lifecycle = Lifecycle(total_seconds=settings.stop.stop_seconds)
+    try:
+        return await _build(settings, clock, logging, lifecycle)
+    except BaseException:
+        await lifecycle.stop()
+        raise
+
+
+async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: Lifecycle) -> Application:
+    assert settings.database.url is not None, "serve requires LUOTA_DATABASE_URL"
+    assert settings.redis.url is not None, "serve requires LUOTA_REDIS_URL"
+    drain_seconds = settings.stop.drain_seconds
+
+    metrics = Metrics(version=version("luota"))
+    tracing = build_tracing(os.environ, version=version("luota"), on_spans=metrics.spans)
+    lifecycle.on_stop("telemetry", lambda: asyncio.to_thread(tracing.shutdown), 4.0)
+
+    url = settings.database.url.reveal()
+    database = Database(url, name="luota", sessions=settings.database.pool_size)
+    lifecycle.on_stop("database", database.close, 5.0)
+    batches = Database(
+        url,
+        name="luota-ingest",
+        sessions=_BATCH_SESSIONS,
+        statement_timeout_ms=_BATCH_STATEMENT_TIMEOUT_MS,
+        lock_timeout_ms=_BATCH_LOCK_TIMEOUT_MS,
+    )
+    lifecycle.on_stop("ingest sessions", batches.close, 5.0)
+    await database.begin()
+    await batches.begin()
+
+    limiter = RedisLimiter(settings.redis.url.reveal(), clock, on_degraded=metrics.ratelimit_degraded)
+    lifecycle.on_stop("limiter", limiter.aclose, 2.0)
+    await limiter.open()
+
+    installation = Installation(
+        database=database,
+        clock=clock,
+        limiter=limiter,
+        ingest_limits=settings.limits,
+        public_url=settings.doors.public_url.rstrip("/"),
+    )
+    recorder = RequestRecorder(installation, on_dropped=metrics.request_records_dropped)
+    lifecycle.on_stop("request records", recorder.stop, 3.0)
+    recorder.start()
+    key_usage = KeyUsage(database, clock)
+    upkeep = Upkeep(installation, key_usage, requests_kept_days=settings.support.requests_kept_days)
+    lifecycle.on_stop("upkeep", upkeep.stop, 3.0)
+    upkeep.start()
+
+    owners = RunOwners()
+    admission = Admission(database=batches, limiter=limiter, limits=settings.limits, owners=owners, metrics=metrics)
+    batch = Batch(database=batches, clock=clock, tracing=tracing, owners=owners, on_limits=admission.remember_limits)
+    lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
+    await lanes.start()
+    lifecycle.on_stop("ingest lanes", lanes.stop, 5.0)
+    ingest = Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=key_usage.note)
+    core = LocalCore(installation, ingest=IngestCore(ingest, public_url=installation.public_url).methods())
+
+    lag = LoopLag(metrics.loop_lagged)
+    lag.start()
+    lifecycle.on_stop("loop lag", lag.stop, 1.0)
+
+    access = logging.access
+    grpc = GrpcServer(
+        core.methods,
+        hooks=Hooks(tracing=tracing, metrics=metrics, access=access, record=recorder.record),
+        clock=clock,
+        trusted_proxies=settings.doors.trusted_proxies,
+    )
+    readiness = Readiness(database, grpc.set_ready)
+    app = build_app(
+        core.methods,
+        clock=clock,
+        journal=Journal(clock=clock, tracing=tracing, metrics=metrics, access=access.access, record=recorder.record),
+        probes=Probes(
+            is_live=lambda: lag.seconds < _LOOP_LAG_SECONDS_MAX,
+            is_ready=lambda: readiness.is_ready,
+            render_metrics=metrics.render,
+        ),
+        trusted_proxies=settings.doors.trusted_proxies,
+    )
+    listen = settings.doors.http_listen
+    http = HttpServer(
+        app,
+        host=listen.host,
+        port=listen.port,
+        clock=clock,
+        bounds=Bounds(body_seconds=settings.doors.slow_body_seconds),
+    )
+    await http.start()
+    grpc_port = await grpc.start(str(settings.doors.grpc_listen))
+
+    async def close_doors() -> None:
+        """Refuse new and finish old at both doors at once; what they wait for still commits."""
+        await asyncio.gather(http.stop(drain_seconds), grpc.stop(drain_seconds))
+
+    lifecycle.on_stop("doors", close_doors, drain_seconds + 2.0)
+    lifecycle.on_stop("readiness", readiness.drain, 1.0)
+    readiness.start()
+    return Application(installation, readiness, lifecycle, http.port, grpc_port)

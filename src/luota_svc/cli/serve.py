@@ -1,0 +1,79 @@
+"""`luota-svc serve`: the doors, against a PostgreSQL and a Redis of one's own, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from luota_svc.app.build import Application, build
+from luota_svc.cli import CommandFailed, Exit
+from luota_svc.cli.check_config import REQUIRED
+from luota_svc.clock import RealClock
+from luota_svc.grpc_api.server import AddressTaken
+from luota_svc.settings import load
+from luota_svc.telemetry import names
+from luota_svc.telemetry.logs import configure_logging
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable
+
+    from luota_svc.settings import Settings
+
+
+def run(_args: argparse.Namespace) -> int:
+    """Serve until asked to stop; exit code 0 after a clean stop."""
+    settings = load(os.environ, required=REQUIRED["serve"])
+    return uvloop.run(serve(settings, announce=_say_nothing))
+
+
+async def _say_nothing(_application: Application) -> None:
+    """Leave it to the log."""
+
+
+async def serve(settings: Settings, *, announce: Callable[[Application], Awaitable[None]]) -> int:
+    """Build, announce, wait for a signal, drain. A second signal ends the process at once."""
+    import logging
+
+    clock = RealClock()
+    lines = configure_logging(settings.log.level, now=clock.now, secrets=settings.secrets())
+    log = logging.getLogger("luota_svc")
+    try:
+        stop = _signals()
+        for warning in settings.unknown:
+            log.warning(names.LOG_SETTING_UNKNOWN, extra={"reason": warning})
+        try:
+            application = await build(settings, clock, lines)
+        except (OSError, AddressTaken) as error:
+            raise CommandFailed(str(error)) from error
+        log.info(names.LOG_STARTING, extra={"http_port": application.http_port, "grpc_port": application.grpc_port})
+        try:
+            await announce(application)
+            await stop.wait()
+        finally:
+            log.info(names.LOG_DRAINING)
+            await application.stop()
+        log.info(names.LOG_STOPPED)
+    finally:
+        lines.flush()
+        lines.close()
+    return Exit.OK
+
+
+def _signals() -> asyncio.Event:
+    """Return what the first SIGTERM or SIGINT sets; the second one ends the process where it stands."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(Exit.FAILURE)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    return stop

@@ -1,0 +1,1 @@
+"""DOOR where time knocks: loops that call use cases. No vendor details, no SQL."""
