@@ -20,8 +20,9 @@ _ASK_SECONDS: Final = 0.5
 
 
 class Readiness:
-    """Turns ready once and stays so until the stop: were it to flip while PostgreSQL or Redis is away, the ingress
-    would answer in place of our own 503.
+    """Turns ready once and stays so until the stop.
+
+    Were it to flip while PostgreSQL or Redis is away, the ingress would answer in place of our own 503.
     """
 
     def __init__(self, database: Database, on_change: Callable[[bool], Awaitable[None]]) -> None:

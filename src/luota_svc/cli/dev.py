@@ -1,0 +1,123 @@
+"""`luota-svc dev`: everything on this machine alone, a private PostgreSQL and Valkey too; nothing beyond loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from luota_svc.cli import CommandFailed
+from luota_svc.cli.serve import serve
+from luota_svc.clock import RealClock
+from luota_svc.embedded import EmbeddedError, run_servers
+from luota_svc.settings import Listen, load
+from luota_svc.store.migrations import MigrationError, migrate
+from luota_svc.usecases.demo import Demo, ensure_demo
+
+if TYPE_CHECKING:
+    import argparse
+
+    from luota_svc.app.build import Application
+    from luota_svc.settings import Settings
+
+_HOST = "127.0.0.1"
+_READY_SECONDS = 30.0
+_DEV_FILE = "dev.json"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start it all, print how to try it, stop it all at Ctrl-C. The data stays in the state folder."""
+    settings = load(os.environ).with_doors(
+        http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port)
+    )
+    args.state_dir.mkdir(parents=True, exist_ok=True)
+    return uvloop.run(_dev(settings, args.state_dir))
+
+
+async def _dev(settings: Settings, state_dir: Path) -> int:
+    async with AsyncExitStack() as stack:
+        try:
+            settings = await _with_servers(settings, state_dir, stack)
+            assert settings.database.url is not None
+            await migrate(settings.database.url.reveal(), report=_say)
+        except (EmbeddedError, MigrationError) as error:
+            raise CommandFailed(str(error)) from error
+        return await serve(settings, announce=partial(_announce, state_dir))
+
+
+async def _with_servers(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:
+    """Point the settings at private servers, except where the operator named servers of their own."""
+    database, redis = settings.database.url, settings.redis.url
+    if database is not None and redis is not None:
+        return settings
+    servers = await stack.enter_async_context(run_servers(state_dir, log=_say))
+    return settings.with_servers(
+        database_url=database.reveal() if database else servers.database_url,
+        redis_url=redis.reveal() if redis else servers.redis_url,
+    )
+
+
+def _say(line: str) -> None:
+    print(f"luota-svc: {line}", file=sys.stderr, flush=True)
+
+
+async def _announce(state_dir: Path, application: Application) -> None:
+    """Fill the demo workspace, write dev.json, print what to paste."""
+    if not await application.readiness.wait(_READY_SECONDS):
+        raise CommandFailed("the database did not become ready")
+    path = state_dir / _DEV_FILE
+    demo = await ensure_demo(application.installation, known=_read(path))
+    http_url = f"http://{_HOST}:{application.http_port}"
+    grpc_target = f"{_HOST}:{application.grpc_port}"
+    _write(path, {"httpUrl": http_url, "grpcTarget": grpc_target, **demo.as_json()})
+    print(_banner(http_url, grpc_target, state_dir, demo), flush=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what an earlier start wrote: the tokens, of which the database holds hashes only."""
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Replace the file as a whole; its tokens are for its owner's eyes."""
+    fresh = path.with_suffix(".tmp")
+    fresh.touch(mode=0o600)
+    fresh.chmod(0o600)
+    fresh.write_text(json.dumps(content, indent=2) + "\n")
+    fresh.replace(path)
+
+
+def _banner(http_url: str, grpc_target: str, state_dir: Path, demo: Demo) -> str:
+    monitor = next(entry for entry in demo.monitors if entry.kind == "run")
+    run_id = f"try-{RealClock().now():%H%M%S}"
+    key, bearer = f"-H 'X-Luota-Key: {monitor.key}'", f"-H 'Authorization: Bearer {demo.operator_token}'"
+    start = json.dumps({"monitorId": monitor.name, "externalRunId": run_id})
+    finish = json.dumps({"monitorId": monitor.name, "externalRunId": run_id, "exitCode": 1, "summary": "disk full"})
+    return f"""
+Luota is ready.
+
+  HTTP   {http_url}
+  gRPC   {grpc_target}
+  data   {state_dir} (kept; tokens in {state_dir / _DEV_FILE})
+
+A job starts a run:
+  curl -sS {http_url}/v1/runs/start {key} -d '{start}'
+
+It fails, and an incident opens:
+  curl -sS {http_url}/v1/runs/finish {key} -d '{finish}'
+
+What became of it:
+  curl -sS '{http_url}/v1/monitors/{monitor.id}/runs?externalRunId={run_id}' {bearer}
+
+Ctrl-C stops everything; the next start finds the data again.
+"""
