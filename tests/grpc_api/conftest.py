@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc.aio
@@ -25,6 +26,7 @@ from luota_svc.rules.address import parse_networks
 from luota_svc.telemetry.access import AccessLog
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.scrub import scrub
+from luota_svc.telemetry.traces import Tracing
 from luota_svc.telemetry.tracing_setup import build_tracing
 
 START = "luota.v1.IngestService/StartRun"
@@ -39,7 +41,8 @@ class StubCore:
     """Answers every method of the contract with an empty message, until a test says otherwise."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Call, Message]] = []
+        self.calls: list[tuple[Call, Any]] = []
+        self.called = asyncio.Event()
         self.scripts: dict[str, Callable[[Call, Any], Any]] = {}
         self.methods = {
             f"{service.full_name}/{method.name}": self._method(
@@ -52,6 +55,7 @@ class StubCore:
     def _method(self, name: str, answer: type[Message]) -> Any:
         async def call(call: Call, request: Message) -> Message:
             self.calls.append((call, request))
+            self.called.set()
             script = self.scripts.get(name)
             if script is None:
                 return answer()
@@ -89,11 +93,26 @@ class Bench:
     server: GrpcServer
     port: int
     channel: grpc.aio.Channel
+    hooks: Hooks
     records: list[RequestRecord]
     lines: Lines
     metrics: Metrics
-    hooks: Hooks
-    others: list[grpc.aio.Channel] = field(default_factory=list)
+    clock: RealClock
+
+    def unstarted(self, *, tracing: Tracing | None = None, reflect: bool = True) -> GrpcServer:
+        """Another server over the same core."""
+        hooks = self.hooks if tracing is None else replace(self.hooks, tracing=tracing)
+        return GrpcServer(self.core.methods, hooks=hooks, clock=self.clock, reflect=reflect)
+
+    def towards(self, port: int) -> Bench:
+        """The same bench with a channel to another server, which the test closes."""
+        return replace(self, channel=grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
+
+    async def quiet(self) -> None:
+        """Wait until no call runs."""
+        async with asyncio.timeout(WAIT):
+            while self.server.running_count:  # noqa: ASYNC110 - the last turns of a task tell nobody
+                await asyncio.sleep(0)
 
     async def send(self, method: str, request: Message | bytes, **metadata: str) -> bytes:
         """Call and return the bytes; keyword `x_request_id` becomes metadata `x-request-id`."""
@@ -148,13 +167,27 @@ def core() -> StubCore:
 
 @pytest.fixture
 async def bench(core: StubCore) -> AsyncIterator[Bench]:
+    async with running(core) as bench:
+        yield bench
+
+
+@pytest.fixture
+async def bench_of_two(core: StubCore) -> AsyncIterator[Bench]:
+    """A server that carries two calls at once and no more."""
+    async with running(core, in_flight_max=2) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def running(core: StubCore, **options: Any) -> AsyncIterator[Bench]:
     records: list[RequestRecord] = []
     lines, metrics, clock = Lines(), Metrics(), RealClock()
     access = AccessLog(lines, now=clock.now, scrub=scrub)  # type: ignore[arg-type]
     hooks = Hooks(tracing=build_tracing(), metrics=metrics, access=access, record=records.append)
-    server = GrpcServer(core.methods, hooks=hooks, clock=clock, trusted_proxies=parse_networks(["127.0.0.0/8"]))
+    trusted = parse_networks(["127.0.0.0/8"])
+    server = GrpcServer(core.methods, hooks=hooks, clock=clock, trusted_proxies=trusted, **options)
     port = await server.start("127.0.0.1:0")
     await server.set_ready(True)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield Bench(core, server, port, channel, records, lines, metrics, hooks)
+        yield Bench(core, server, port, channel, hooks, records, lines, metrics, clock)
     await server.stop(0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status.rpc_status import to_status as to_rich_status
 
 from luota_svc.core.errors import to_status
@@ -31,13 +31,13 @@ def status_of(error: Exception, request_id: str) -> status_pb2.Status:
     return status
 
 
-def reason_of(status: status_pb2.Status) -> str | None:
-    """Return the stable lower-case word of a status, from its ErrorInfo."""
+def reason_of(status: status_pb2.Status) -> str:
+    """Return the stable lower-case word of a status: its ErrorInfo's reason, else its code."""
     info = error_details_pb2.ErrorInfo()
     for detail in status.details:
         if detail.Unpack(info):
             return str(info.reason).lower()
-    return None
+    return str(code_pb2.Code.Name(status.code)).lower()
 
 
 async def refuse(context: Any, status: status_pb2.Status, trailers: Trailers) -> NoReturn:

@@ -12,9 +12,9 @@ from luota_svc.rules.address import Network, source_address
 
 # An answer stands within so long of receipt, whatever the client would wait.
 ANSWER_SECONDS_MAX: Final = 4.5
+IDEMPOTENCY_KEY_MAX: Final = 200
 _CALLER_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _BEARER: Final = "bearer "
-_IDEMPOTENCY_KEY_MAX: Final = 200
 
 
 class CallReader:
@@ -31,7 +31,7 @@ class CallReader:
         Of a key that must be single, the last value stands; a value that is not text is not there.
         """
         credentials: list[str] = []
-        forwarded_for: list[str] = []
+        forwarded_for: tuple[str, ...] = ()
         single: dict[str, str] = {}
         for key, value in context.invocation_metadata():
             if not isinstance(value, str):
@@ -44,7 +44,7 @@ class CallReader:
             elif key in {"x-request-id", "traceparent", "idempotency-key"}:
                 single[key] = value
             elif key == "x-forwarded-for":
-                forwarded_for.append(value)
+                forwarded_for = (value,)  # gRPC hands on the last line alone: what the nearest proxy wrote
         clock = self._clock
         remaining = context.time_remaining()
         budget = ANSWER_SECONDS_MAX if remaining is None else min(remaining, ANSWER_SECONDS_MAX)
@@ -58,13 +58,9 @@ class CallReader:
             credentials=tuple(credentials),
             caller_request_id=_caller_request_id(single.get("x-request-id")),
             traceparent=single.get("traceparent"),
-            idempotency_key=_idempotency_key(single.get("idempotency-key")),
+            idempotency_key=single.get("idempotency-key"),
         )
 
 
 def _caller_request_id(text: str | None) -> str | None:
     return text if text is not None and _CALLER_REQUEST_ID.fullmatch(text) else None
-
-
-def _idempotency_key(text: str | None) -> str | None:
-    return text if text and len(text) <= _IDEMPOTENCY_KEY_MAX else None

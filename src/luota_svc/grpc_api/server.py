@@ -70,6 +70,11 @@ class GrpcServer:
         self._server = server
         return port
 
+    @property
+    def running_count(self) -> int:
+        """How many calls are being carried out, or are answered and not yet sent."""
+        return len(self._unary.running)
+
     async def set_ready(self, ready: bool) -> None:  # noqa: FBT001 - the verb says what the bool is
         """Turn grpc.health.v1 to SERVING or NOT_SERVING, for the process and every service."""
         await self._readiness.set(ready=ready)
@@ -163,12 +168,14 @@ def _try_address(listen: str) -> None:
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal():
         return  # a unix socket or a form that only the library knows
+    if int(port) > 65_535:
+        raise AddressTaken(f"cannot listen on {listen}: no such port")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.create_server((host, int(port)), family=family, backlog=1):
             pass
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             raise AddressTaken(f"port {port} is taken") from error
         raise AddressTaken(f"cannot listen on {listen}: {error}") from error

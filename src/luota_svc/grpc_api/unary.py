@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from luota_svc.clock import Clock
 from luota_svc.grpc_api.answers import reason_of, refuse, status_of, trailers_of
-from luota_svc.grpc_api.calls import CallReader
+from luota_svc.grpc_api.calls import IDEMPOTENCY_KEY_MAX, CallReader
 from luota_svc.grpc_api.methods import BoundMethod
 from luota_svc.grpc_api.observing import Hooks
 from luota_svc.model.call import Call
@@ -88,8 +88,8 @@ class Unary:
         if len(self.running) > self._in_flight_max:
             raise Unavailable("too many calls in flight")
         request = _parse(method, raw)
-        if method.key_field is not None and call.idempotency_key and not getattr(request, method.key_field):
-            setattr(request, method.key_field, call.idempotency_key)
+        if method.key_field is not None and call.idempotency_key is not None:
+            _fill_key(request, method.key_field, call.idempotency_key)
         return await method.call(call, request)
 
     def _gave_up(self, call: Call, span: Span, context: Any, started: float) -> None:
@@ -152,3 +152,10 @@ def _parse(method: BoundMethod, raw: bytes) -> Message:
         return method.parse(raw)
     except DecodeError as error:
         raise InvalidRequest(FieldProblem("", "The message cannot be decoded")) from error
+
+
+def _fill_key(request: Message, field: str, key: str) -> None:
+    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX:
+        raise InvalidRequest(FieldProblem("idempotency-key", f"must be 1 to {IDEMPOTENCY_KEY_MAX} characters"))
+    if not getattr(request, field):
+        setattr(request, field, key)
