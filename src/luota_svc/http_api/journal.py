@@ -18,7 +18,7 @@ _DOOR: Final = "http"
 # The client closed before it could be answered; said in lines and metrics only, as proxies do.
 _CLIENT_GONE: Final = "499"
 # Asked every few seconds by machines: counted, but neither a line nor a record.
-_QUIET: Final = frozenset({"GET /healthz", "GET /readyz", "GET /metrics"})
+_QUIET: Final = frozenset(f"{verb} /{probe}" for verb in ("GET", "HEAD") for probe in ("healthz", "readyz", "metrics"))
 
 
 class WriteAccess(Protocol):

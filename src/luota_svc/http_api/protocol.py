@@ -91,7 +91,7 @@ class DoorProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # nothing here can be upgraded to; the request itself is answered
+            self._ignore_upgrade()
         except httptools.HttpParserError:
             self._malformed()
             return
@@ -124,8 +124,8 @@ class DoorProtocol(HttpToolsProtocol):
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._bounds.head_bytes:
                 raise _HeadTooLarge
+        super().on_headers_complete()  # may raise over the URL: then this is still a head
         self._phase = _Phase.BODY
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """End a message; where its answer is out already, the connection idles again."""
@@ -137,6 +137,12 @@ class DoorProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def _ignore_upgrade(self) -> None:
+        """Answer the request as if it had not asked, as HTTP allows; but the parser does not read its body then."""
+        if any(name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers):
+            self.cycle.more_body = True
+            self._trouble("A request with a body cannot ask for an upgrade")
 
     def _bound_incomplete(self, phase: _Phase) -> None:
         self._message_size += self._read_size

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from google.api import annotations_pb2
 from google.api.http_pb2 import HttpRule
-from google.protobuf.descriptor import Descriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -72,13 +72,18 @@ def management_routes(methods: Mapping[str, Method], clock: Clock) -> list[BaseR
 
 def bindings() -> Iterator[Binding]:
     """Yield every binding of every service in luota.v1, in the order of the files."""
+    for service in services():
+        for method in service.methods:
+            yield from _bindings_of(method)
+
+
+def services() -> Iterator[ServiceDescriptor]:
+    """Yield every service of luota.v1, whichever file it stands in."""
     for module in sorted(info.name for info in pkgutil.iter_modules(luota.v1.__path__)):
         if not module.endswith("_pb2"):
             continue
         file = importlib.import_module(f"luota.v1.{module}").DESCRIPTOR
-        for service in file.services_by_name.values():
-            for method in service.methods:
-                yield from _bindings_of(method)
+        yield from file.services_by_name.values()
 
 
 class Transcoder:
