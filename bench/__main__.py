@@ -24,7 +24,7 @@ from bench.measures import Sample, Subjects
 from bench.messages import Target
 from bench.programs import Floor
 from bench.service import Service
-from luota_svc.embedded.servers import PrivateServers, Servers
+from luota_svc.embedded import PrivateServers, Servers
 
 _RESULTS = Path(__file__).parent / "results.json"
 _PROFILE = Path(__file__).parent / "profile.pstats"

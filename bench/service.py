@@ -20,7 +20,7 @@ import psycopg
 
 from bench.messages import Target
 from bench.programs import Program
-from luota_svc.embedded.servers import Servers
+from luota_svc.embedded import Servers
 
 _READY_SECONDS = 30.0
 _WORKSPACES = 4
