@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from luota_svc.core import workspaces
+from luota_svc.core import incidents, keys, monitors, operators, runs, signals, support, workspaces
 from luota_svc.core.convert import refuse_nul
 from luota_svc.core.methods import Method
 from luota_svc.model.call import Call
@@ -21,6 +21,30 @@ MANAGEMENT: Final[Mapping[str, Managed]] = {
     "luota.v1.WorkspaceService/GetWorkspace": workspaces.get_workspace,
     "luota.v1.WorkspaceService/ListWorkspaces": workspaces.list_workspaces,
     "luota.v1.WorkspaceService/UpdateWorkspace": workspaces.update_workspace,
+    "luota.v1.WorkspaceService/CreateIngestKey": keys.create_ingest_key,
+    "luota.v1.WorkspaceService/ListIngestKeys": keys.list_ingest_keys,
+    "luota.v1.WorkspaceService/RotateIngestKey": keys.rotate_ingest_key,
+    "luota.v1.WorkspaceService/RevokeIngestKey": keys.revoke_ingest_key,
+    "luota.v1.WorkspaceService/CreateOperatorToken": operators.create_operator_token,
+    "luota.v1.WorkspaceService/ListOperatorTokens": operators.list_operator_tokens,
+    "luota.v1.WorkspaceService/RevokeOperatorToken": operators.revoke_operator_token,
+    "luota.v1.MonitorService/CreateMonitor": monitors.create_monitor,
+    "luota.v1.MonitorService/ListMonitors": monitors.list_monitors,
+    "luota.v1.MonitorService/GetMonitor": monitors.get_monitor,
+    "luota.v1.MonitorService/UpdateMonitor": monitors.update_monitor,
+    "luota.v1.MonitorService/DeleteMonitor": monitors.delete_monitor,
+    "luota.v1.MonitorService/PauseMonitor": monitors.pause_monitor,
+    "luota.v1.MonitorService/ResumeMonitor": monitors.resume_monitor,
+    "luota.v1.MonitorService/MuteMonitor": monitors.mute_monitor,
+    "luota.v1.MonitorService/UnmuteMonitor": monitors.unmute_monitor,
+    "luota.v1.MonitorService/ListRuns": runs.list_runs,
+    "luota.v1.MonitorService/GetRun": runs.get_run,
+    "luota.v1.MonitorService/ListSignals": signals.list_signals,
+    "luota.v1.IncidentService/ListIncidents": incidents.list_incidents,
+    "luota.v1.IncidentService/GetIncident": incidents.get_incident,
+    "luota.v1.IncidentService/ResolveIncident": incidents.resolve_incident,
+    "luota.v1.SupportService/FindRequests": support.find_requests,
+    "luota.v1.SupportService/ListAuditEntries": support.list_audit_entries,
 }
 
 

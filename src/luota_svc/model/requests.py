@@ -27,3 +27,27 @@ class RequestRecord:
     caller_request_id: str | None = None
     trace_id: str | None = None
     source_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRequest:
+    """One request as support finds it. A signal is its own record: it has a type, and neither method nor duration."""
+
+    request_id: str
+    received_at: datetime
+    door: str
+    method: str | None
+    status: str | None
+    error_code: str | None
+    duration_ms: int | None
+    workspace_id: UUID | None
+    monitor_id: UUID | None
+    run_id: UUID | None
+    signal_id: UUID | None
+    signal_type: str | None
+    incident_id: UUID | None
+    key_id: UUID | None
+    actor: str | None
+    caller_request_id: str | None
+    trace_id: str | None
+    source_address: str | None

@@ -6,7 +6,7 @@ from typing import Final
 
 from luota_svc.model.errors import FieldProblem
 from luota_svc.model.workspaces import WorkspaceSettings
-from luota_svc.rules.slugs import slug_problem
+from luota_svc.rules.monitor_settings import slug_problems
 
 NAME_CHARACTERS_MAX: Final = 100
 # What the database's integers hold; nobody needs more tokens than this.
@@ -15,7 +15,7 @@ LIMIT_MAX: Final = 1_000_000_000
 
 def workspace_problems(settings: WorkspaceSettings) -> list[FieldProblem]:
     """Return everything that is wrong, in the public spelling; none where the settings can be kept."""
-    problems = [FieldProblem("slug", problem)] if (problem := slug_problem(settings.slug)) else []
+    problems = slug_problems(settings.slug)
     if (problem := name_problem(settings.name)) is not None:
         problems.append(FieldProblem("name", problem))
     limits = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -75,6 +76,11 @@ async def revoke(unit: Unit, key_id: UUID) -> bool:
 async def revoke_of_monitor(unit: Unit, monitor_id: UUID) -> int:
     """End all of a monitor's own keys at once and return how many there were."""
     return await unit.run(SQL["revoke_of_monitor"], {"monitor_id": monitor_id})
+
+
+async def set_last_used(unit: Unit, used: Mapping[UUID, datetime]) -> None:
+    """Remember when some keys were last accepted; a key that somebody changes at this moment is left for next time."""
+    await unit.run(SQL["set_last_used"], {"ids": list(used), "at": list(used.values())})
 
 
 async def alive_facts(unit: Unit, key_id: UUID) -> KeyFacts | None:

@@ -63,3 +63,11 @@ SELECT workspace_id, monitor_id, secret_hash,
        revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AS alive
 FROM ingest_keys
 WHERE id = %(id)s
+
+-- name: set_last_used
+-- Remembers when some were last accepted; never backwards, and never waits for a rotation.
+UPDATE ingest_keys k
+SET last_used_at = v.at
+FROM unnest(%(ids)s::uuid[], %(at)s::timestamptz[]) AS v (id, at),
+     LATERAL (SELECT id FROM ingest_keys WHERE id = v.id FOR NO KEY UPDATE SKIP LOCKED) AS held
+WHERE k.id = held.id AND (k.last_used_at IS NULL OR k.last_used_at < v.at)

@@ -1,0 +1,58 @@
+"""Duties that an operator's change brings or ends, by the ingest batch's own statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from luota_svc.model.batch import NewDuty, ToldRoute
+from luota_svc.model.monitors import Severity
+from luota_svc.model.routes import RouteMatch
+from luota_svc.store.database import Unit
+from luota_svc.store.ingest import SQL
+
+
+async def routes(unit: Unit, workspace_id: UUID) -> list[RouteMatch]:
+    """Return where a workspace's incidents may be told."""
+    cursor = await unit.connection.execute(SQL["routes_of_workspaces"], ([workspace_id],))
+    return [
+        RouteMatch(
+            id=row["id"],
+            workspace_id=row["workspace_id"],
+            monitor_ids=frozenset(row["monitor_ids"]),
+            min_severity=Severity(row["min_severity"]),
+            after_seconds=row["after_seconds"],
+            fallback=row["fallback"],
+            enabled=row["enabled"],
+            destination=bytes(row["destination"]),
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def lock_told(unit: Unit, incident_id: UUID) -> list[ToldRoute]:
+    """Hold the duties of an incident and return what each route was to be told."""
+    cursor = await unit.connection.execute(SQL["told_routes"], ([incident_id],))
+    return [
+        ToldRoute(row["id"], row["incident_id"], row["route_id"], row["reason"], row["state"], row["sequence"])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def write(
+    unit: Unit, *, new: Sequence[NewDuty], cancelled: Sequence[UUID], superseded: Sequence[UUID], now: datetime
+) -> None:
+    """End some duties and write others, whose (incident, route) the ended ones free."""
+    if cancelled:
+        await unit.connection.execute(SQL["cancel_deliveries"], (now, list(cancelled), len(cancelled)))
+    if ended := [*cancelled, *superseded]:
+        await unit.connection.execute(SQL["end_live"], (ended,))
+    if new:
+        told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in new]
+        await unit.connection.execute(SQL["insert_deliveries"], _columns([duty[:-2] for duty in new]))
+        await unit.connection.execute(SQL["insert_delivery_incidents"], _columns(told))
+
+
+def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

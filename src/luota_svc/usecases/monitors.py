@@ -1,0 +1,182 @@
+"""Managing monitors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from luota_svc.model.call import Call
+from luota_svc.model.errors import FieldProblem, InvalidRequest, Missing
+from luota_svc.model.idempotency import Idempotency
+from luota_svc.model.monitors import Monitor, MonitorSettings
+from luota_svc.model.operators import Role
+from luota_svc.model.pages import Ask, Page
+from luota_svc.rules.monitor_settings import validate_settings
+from luota_svc.store import incidents, keys, monitors, workspaces
+from luota_svc.store.database import Unit
+from luota_svc.usecases.changes import Change, check_problems, check_version, claim_id, keep_audit
+from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.operator_admission import Operator, admit, found
+from luota_svc.usecases.public_fields import monitor_fields
+from luota_svc.usecases.resolving import MONITOR_DELETED, resolve_held
+
+Write = Callable[[Unit, Monitor, datetime], Awaitable[None]]
+
+# What an update must leave as it is: its public name, and what changes it instead.
+_FIXED: Final = {
+    "kind": FieldProblem("kind", "is fixed at creation"),
+    "paused_until": FieldProblem("pausedUntil", "is changed by :pause and :resume"),
+    "muted_until": FieldProblem("mutedUntil", "is changed by :mute and :unmute"),
+}
+
+
+async def create_monitor(
+    at: Installation, call: Call, workspace_id: UUID, settings: MonitorSettings, once: Idempotency | None
+) -> Monitor:
+    """Make a monitor. ResourceConflict where the slug is taken in its workspace."""
+    check_problems(validate_settings(settings))
+    async with at.database.unit() as unit:
+        operator = await admit(unit, call)
+        operator.require(Role.OPERATOR, workspace_id, Missing.WORKSPACE)
+        found(await workspaces.get(unit, workspace_id), Missing.WORKSPACE)
+        monitor_id, new = await claim_id(at, unit, operator, once)
+        call.subject["monitor_id"] = str(monitor_id)
+        now = at.clock.now()
+        if new:
+            await monitors.insert(unit, monitor_id, workspace_id, settings, now)
+        monitor = found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)
+        if new:
+            change = Change("monitor.create", monitor_id, workspace_id, None, monitor_fields(monitor))
+            await keep_audit(at, unit, operator.author, change)
+        return monitor
+
+
+async def get_monitor(at: Installation, call: Call, monitor_id: UUID) -> Monitor:
+    """Read one."""
+    async with at.database.unit() as unit:
+        operator = await admit(unit, call)
+        return await _monitor(at, unit, operator, Role.VIEWER, monitor_id)
+
+
+async def list_monitors(at: Installation, call: Call, workspace_id: UUID, ask: Ask[str]) -> Page[Monitor, str]:
+    """List a workspace's, by slug."""
+    async with at.database.unit() as unit:
+        operator = await admit(unit, call)
+        operator.require(Role.VIEWER, workspace_id, Missing.WORKSPACE)
+        found(await workspaces.get(unit, workspace_id), Missing.WORKSPACE)
+        return await monitors.page(unit, workspace_id, ask, at.clock.now())
+
+
+async def update_monitor(
+    at: Installation, call: Call, monitor_id: UUID, changes: Mapping[str, Any], version: int | None
+) -> Monitor:
+    """Change the named settings (fields of MonitorSettings). ResourceConflict for a version that has passed.
+
+    What is fixed or changed elsewhere (kind, pause, mute) may be named with the value that it has.
+    """
+
+    async def write(unit: Unit, before: Monitor, now: datetime) -> None:
+        check_version(Missing.MONITOR, before.version, version)
+        settings = _changed(before, changes)
+        check_problems(validate_settings(settings))
+        if settings != before.settings:
+            await monitors.update(unit, before, settings, now)
+
+    return await _change(at, call, monitor_id, "monitor.update", write)
+
+
+async def pause_monitor(at: Installation, call: Call, monitor_id: UUID, until: datetime | None) -> Monitor:
+    """Record and do not judge until an instant; the counters start again."""
+    end = _future(at, until)
+    return await _change(
+        at, call, monitor_id, "monitor.pause", lambda unit, before, now: monitors.pause(unit, before, end, now)
+    )
+
+
+async def resume_monitor(at: Installation, call: Call, monitor_id: UUID) -> Monitor:
+    """Judge again; the counters start again. One that is not paused is answered as it is."""
+
+    async def write(unit: Unit, before: Monitor, now: datetime) -> None:
+        if before.paused_until is not None:
+            await monitors.pause(unit, before, None, now)
+
+    return await _change(at, call, monitor_id, "monitor.resume", write)
+
+
+async def mute_monitor(at: Installation, call: Call, monitor_id: UUID, until: datetime | None) -> Monitor:
+    """Judge and do not tell until an instant."""
+    end = _future(at, until)
+    return await _change(
+        at, call, monitor_id, "monitor.mute", lambda unit, before, now: monitors.mute(unit, before, end, now)
+    )
+
+
+async def unmute_monitor(at: Installation, call: Call, monitor_id: UUID) -> Monitor:
+    """Tell again. One that is not muted is answered as it is."""
+
+    async def write(unit: Unit, before: Monitor, now: datetime) -> None:
+        if before.muted_until is not None:
+            await monitors.mute(unit, before, None, now)
+
+    return await _change(at, call, monitor_id, "monitor.unmute", write)
+
+
+async def delete_monitor(at: Installation, call: Call, monitor_id: UUID) -> None:
+    """Delete one softly: its keys are refused, its incidents resolve, its evidence stays, its slug is free again."""
+    async with at.database.unit() as unit:
+        operator = await admit(unit, call)
+        before = await _locked(at, unit, operator, monitor_id)
+        now = at.clock.now()
+        await monitors.delete(unit, before, now)
+        await keys.revoke_of_monitor(unit, monitor_id)
+        for incident in await incidents.lock_unresolved(unit, monitor_id):
+            await resolve_held(at, unit, incident, operator.author, resolution=MONITOR_DELETED, note="")
+        change = Change("monitor.delete", monitor_id, before.workspace_id, monitor_fields(before), None)
+        await keep_audit(at, unit, operator.author, change)
+
+
+async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, write: Write) -> Monitor:
+    """Change one under its lock; a write that wrote nothing leaves no audit entry."""
+    async with at.database.unit() as unit:
+        operator = await admit(unit, call)
+        before = await _locked(at, unit, operator, monitor_id)
+        now = at.clock.now()
+        await write(unit, before, now)
+        after = found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)
+        if after.version != before.version:
+            change = Change(action, monitor_id, after.workspace_id, monitor_fields(before), monitor_fields(after))
+            await keep_audit(at, unit, operator.author, change)
+        return after
+
+
+async def _locked(at: Installation, unit: Unit, operator: Operator, monitor_id: UUID) -> Monitor:
+    """Return one that the operator may change, as it stands once its lock is held."""
+    await _monitor(at, unit, operator, Role.OPERATOR, monitor_id)
+    await monitors.lock(unit, monitor_id)
+    return await _monitor(at, unit, operator, Role.OPERATOR, monitor_id)
+
+
+async def _monitor(at: Installation, unit: Unit, operator: Operator, needed: Role, monitor_id: UUID) -> Monitor:
+    monitor = found(await monitors.get(unit, monitor_id, at.clock.now()), Missing.MONITOR)
+    operator.require(needed, monitor.workspace_id, Missing.MONITOR)
+    operator.call.subject["monitor_id"] = str(monitor_id)
+    return monitor
+
+
+def _changed(before: Monitor, changes: Mapping[str, Any]) -> MonitorSettings:
+    stands = {"kind": before.settings.kind, "paused_until": before.paused_until, "muted_until": before.muted_until}
+    for name, value in stands.items():
+        if name in changes and changes[name] != value:
+            raise InvalidRequest(_FIXED[name])
+    return replace(before.settings, **{name: value for name, value in changes.items() if name not in stands})
+
+
+def _future(at: Installation, until: datetime | None) -> datetime:
+    if until is None:
+        raise InvalidRequest(FieldProblem("until", "is required"))
+    if until <= at.clock.now():
+        raise InvalidRequest(FieldProblem("until", "must be in the future"))
+    return until

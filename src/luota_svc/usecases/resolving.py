@@ -1,0 +1,72 @@
+"""How an operator's change ends incidents: the row, its timeline, and who is to hear of it, in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from luota_svc.model.batch import IncidentChange, NewDuty
+from luota_svc.model.incidents import IncidentState, TimelineEvent
+from luota_svc.rules.routing import RoutedDuty, route_change
+from luota_svc.store import duties, incidents
+from luota_svc.store.database import Unit
+from luota_svc.store.incidents import HeldIncident
+from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.operator_admission import Author
+
+BY_HAND = "by_hand"
+MONITOR_DELETED = "monitor_deleted"
+
+
+async def resolve_held(
+    at: Installation, unit: Unit, incident: HeldIncident, author: Author, *, resolution: str, note: str
+) -> None:
+    """End an incident that is held, under its monitor's lock, and write what its routes are to be told."""
+    now = at.clock.now()
+    await incidents.resolve(unit, incident, resolution, now)
+    await incidents.append_event(
+        unit,
+        incident.id,
+        TimelineEvent.RESOLVED,
+        now,
+        actor=author.actor.name,
+        request_id=author.request_id,
+        detail=note or resolution,
+    )
+    await _tell_resolved(at, unit, incident, now)
+
+
+async def _tell_resolved(at: Installation, unit: Unit, incident: HeldIncident, now: datetime) -> None:
+    change = IncidentChange(
+        incident_id=incident.id,
+        workspace_id=incident.workspace_id,
+        monitor_id=incident.monitor_id,
+        kind=incident.kind,
+        severity=incident.severity,
+        state=IncidentState.RESOLVED,
+        opened_here=False,
+        muted=incident.muted,
+        request_id=incident.request_id,
+        traceparent=incident.traceparent,
+    )
+    told = await duties.lock_told(unit, incident.id)
+    routing = route_change(change, await duties.routes(unit, incident.workspace_id), told, now)
+    new = [_duty(at, change, duty, now) for duty in routing.duties]
+    await duties.write(unit, new=new, cancelled=routing.cancelled, superseded=routing.superseded, now=now)
+
+
+def _duty(at: Installation, change: IncidentChange, duty: RoutedDuty, now: datetime) -> NewDuty:
+    return NewDuty(
+        id=at.clock.new_id(),
+        workspace_id=change.workspace_id,
+        route_id=duty.route.id,
+        destination=duty.route.destination,
+        reason=duty.reason.value,
+        severity_rank=change.severity.rank,
+        created_at=now,
+        expires_at=duty.expires_at,
+        next_attempt_at=duty.due_at,
+        request_id=change.request_id,
+        traceparent=change.traceparent,
+        incident_id=change.incident_id,
+        sequence=duty.sequence,
+    )
