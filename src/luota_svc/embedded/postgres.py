@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -12,7 +14,7 @@ from urllib.parse import quote
 from luota_svc.embedded.binaries import Binaries
 from luota_svc.embedded.errors import EmbeddedError
 from luota_svc.embedded.places import Place
-from luota_svc.embedded.processes import StopSteps, end_left_over
+from luota_svc.embedded.processes import Account, StopSteps
 from luota_svc.embedded.supervision import RunToEnd
 
 MAJOR = "18"
@@ -46,6 +48,7 @@ class Postgres:
         self.place = place
         self.folder = place.data / "postgres"
         self.log_file = place.data / "postgres.log"
+        self.life_file = place.data / "postgres.running"
         self._binaries = binaries
         self._durable = durable
 
@@ -67,6 +70,7 @@ class Postgres:
             )
         if self.folder.stat().st_uid != self.place.account.uid:
             raise EmbeddedError(f"{self.folder} belongs to another user: start as that user, or choose another folder")
+        self._set_dead_lock_aside()
 
     def command(self) -> list[str]:
         """Return what starts the server."""
@@ -83,10 +87,23 @@ class Postgres:
             return False
         return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
+    def _set_dead_lock_aside(self) -> None:
+        """Move away a lock file whose process is a zombie or runs another program by now; the server would refuse it.
+
+        PostgreSQL itself replaces the file of a process that is gone. One that names a living `postgres` stays: it may
+        have been started by other hands.
+        """
+        lock = self.folder / "postmaster.pid"
+        with suppress(FileNotFoundError, ProcessLookupError):
+            about = Path("/proc", lock.read_text().split("\n", 1)[0].strip(), "stat").read_text()
+            name, state = about[about.index("(") + 1 : about.rindex(")")], about[about.rindex(")") + 2]
+            if name != self.program or state == "Z":
+                lock.rename(lock.with_suffix(".stale"))
+
     def _make_data(self, run: RunToEnd) -> None:
+        _require_name_of(self.place.account)
         # In a folder of its own that is renamed when it is whole: whoever is killed here starts afresh next time.
         fresh = self.place.data / "postgres.new"
-        end_left_over(fresh, self.program, self.stop_steps)
         shutil.rmtree(fresh, ignore_errors=True)
         self.place.make_folder(fresh.name)
         how = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C"]
@@ -98,6 +115,16 @@ class Postgres:
         fresh.rename(self.folder)
         if self._durable:
             _sync(self.place.data)
+
+
+def _require_name_of(account: Account) -> None:
+    try:
+        pwd.getpwuid(account.uid)
+    except KeyError:
+        raise EmbeddedError(
+            f"PostgreSQL makes no data for user id {account.uid}, which has no name here: add it to /etc/passwd, "
+            "or set LUOTA_DATABASE_URL and LUOTA_REDIS_URL"
+        ) from None
 
 
 def _sync(folder: Path) -> None:

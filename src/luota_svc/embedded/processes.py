@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -30,9 +32,10 @@ class Account:
 
 
 def spawn(
-    command: Sequence[str | Path],
+    command: Sequence[str],
     *,
     account: Account,
+    life_file: Path,
     death_signal: signal.Signals,
     output: IO[bytes] | int,
     stdin: IO[bytes] | int = subprocess.DEVNULL,
@@ -40,18 +43,13 @@ def spawn(
     """Start `command` as `account` in a session of its own; the kernel sends `death_signal` when we end.
 
     The kernel watches the *thread* that calls this, so it must live as long as the process shall. (No kernel but
-    Linux does that; elsewhere the next start finds what is left over.)
+    Linux does that; elsewhere the next start finds what is left over.) While the process or a child of it lives,
+    `life_file` is locked and holds the process's pid.
     """
-    become: list[str | Path] = [
-        sys.executable,
-        "-I",
-        "-S",
-        _BECOME,
-        *map(str, (os.getpid(), account.uid, account.gid, int(death_signal))),
-    ]
+    become = [sys.executable, "-I", "-S", str(_BECOME), str(os.getpid()), str(account.uid), str(account.gid)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_DOWN)}
     return subprocess.Popen(  # noqa: S603 - our own binaries, no shell, no word from outside
-        [*become, *command],
+        [*become, str(int(death_signal)), str(life_file), *command],
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -72,23 +70,20 @@ def end(process: subprocess.Popen[bytes], steps: StopSteps) -> None:
         return
 
 
-def end_left_over(folder: Path, program: str, steps: StopSteps) -> int:
-    """End every `program` that works in `folder`, whoever started it, and return how many there were.
+def end_left_over(life_file: Path, folder: Path, program: str, steps: StopSteps) -> bool:
+    """End what still lives of an earlier `program` in `folder`, harder each time; return whether there was anything.
 
-    They are a dead predecessor's server, or the children of a server that was killed.
+    It is a dead predecessor's server, or the children of a server that was killed. TimeoutError if it won't end.
     """
-    found = left_over(folder, program)
+    if not _lives(life_file):
+        return False
     for number, seconds in steps:
-        for pid in left_over(folder, program):
-            _signal(pid, number)
-        if wait_until(lambda: not left_over(folder, program), seconds):
-            break
-    return len(found)
-
-
-def left_over(folder: Path, program: str) -> list[int]:
-    """Return the pids of the processes that run `program` and work in `folder`."""
-    return list(_by_proc(folder, program) if Path("/proc/self/cwd").exists() else _by_ps(folder, program))
+        for pid in {*_first_process(life_file, program), *_processes_in(folder, program)}:
+            with suppress(ProcessLookupError):  # it ended between the look and the signal
+                os.kill(pid, number)
+        if wait_until(lambda: not _lives(life_file), seconds):
+            return True
+    raise TimeoutError(f"processes of an earlier {program} still work in {folder}")
 
 
 def wait_until(happened: Callable[[], bool], seconds: float) -> bool:
@@ -101,31 +96,35 @@ def wait_until(happened: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _by_proc(folder: Path, program: str) -> Iterator[int]:
-    # Both servers work in their data folder, and no stranger's program of that name has a reason to be there. A pid
-    # from a file proves less: by now it may be somebody else's.
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+def _lives(life_file: Path) -> bool:
+    try:
+        descriptor = os.open(life_file, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _first_process(life_file: Path, program: str) -> Iterator[int]:
+    # The first process may have ended before its children, and its number may be somebody else's by now.
+    pid = life_file.read_text()
+    name = Path("/proc", pid, "comm")
+    if pid.isdigit() and (name.read_text().strip() == program if name.exists() else not Path("/proc/self").exists()):
+        yield int(pid)
+
+
+def _processes_in(folder: Path, program: str) -> Iterator[int]:
+    """Find the children too, where the kernel lets us look: root in a container may not look at nobody's."""
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             executable, cwd = (entry / "exe").readlink(), (entry / "cwd").readlink()
         except OSError:
             continue  # ended meanwhile, or another user's
-        # A reinstalled wheel leaves "postgres (deleted)".
+        # Both servers work in their data folder. A reinstalled wheel leaves "postgres (deleted)".
         if executable.name.removesuffix(" (deleted)") == program and cwd == folder:
             yield int(entry.name)
-
-
-def _by_ps(folder: Path, program: str) -> Iterator[int]:
-    listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=False)  # noqa: S607 - where `ps` stands differs
-    for line in listing.stdout.splitlines():
-        pid, command, *arguments = line.split(maxsplit=2)
-        if Path(command).name == program and str(folder) in "".join(arguments):
-            yield int(pid)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return  # it ended between the look and the signal

@@ -25,7 +25,8 @@ _LONGEST_PAUSE_SECONDS = 5.0
 # A server that lived so long is started again at once.
 _HEALTHY_SECONDS = 10.0
 _LOG_BYTES_MAX = 10_000_000
-_WORDS_OF_TROUBLE = ("FATAL", "PANIC", "ERROR", "rror:")
+# What PostgreSQL and initdb begin their complaint with.
+_WORDS_OF_TROUBLE = ("FATAL:", "PANIC:", "ERROR:", "error:")
 
 
 class Program(Protocol):
@@ -39,6 +40,7 @@ class Program(Protocol):
     place: Place
     folder: Path
     log_file: Path
+    life_file: Path
 
     def prepare(self, run: RunToEnd) -> None:
         """Make what the server needs before its first start."""
@@ -153,8 +155,7 @@ class Keeper:
 
     def _clear(self) -> None:
         program = self._program
-        if ended := end_left_over(program.folder, program.program, program.stop_steps):
-            self._log(f"ended what was left of another {program.title} (processes: {ended})")
+        end_left_over(program.life_file, program.folder, program.program, program.stop_steps)
 
     def _launch(self) -> None:
         program = self._program
@@ -174,7 +175,7 @@ class Keeper:
             start = log.tell()
             code = self._spawn(command, log, given).wait()
         # `postgres --single` ends well although a statement failed.
-        if code != 0 or self._read_log(start, *_WORDS_OF_TROUBLE[:3]):
+        if code != 0 or self._complaints(start):
             name, log_file = Path(command[0]).name, self._program.log_file
             raise EmbeddedError(
                 f"{self._program.title} can't be set up: {name}: {self._trouble(start)}; see {log_file}"
@@ -184,8 +185,14 @@ class Keeper:
         with self._guard:
             if self._stopping.is_set():
                 raise EmbeddedError(f"{self._program.title} was told to stop while it started")
-            account, death_signal = self._program.place.account, self._program.death_signal
-            self._process = spawn(command, account=account, death_signal=death_signal, output=output, stdin=given)
+            self._process = spawn(
+                command,
+                account=self._program.place.account,
+                life_file=self._program.life_file,
+                death_signal=self._program.death_signal,
+                output=output,
+                stdin=given,
+            )
             return self._process
 
     def _open_log(self) -> IO[bytes]:
@@ -196,16 +203,22 @@ class Keeper:
         log.seek(0, os.SEEK_END)
         return log
 
-    def _read_log(self, start: int, *words: str) -> list[str]:
-        """Return the lines since `start` that hold one of the words, or all lines that hold anything."""
-        with self._program.log_file.open("rb") as log:
-            log.seek(start)
-            lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        return [line for line in lines if not words or any(word in line for word in words)]
+    def _complaints(self, start: int) -> list[str]:
+        """Return what PostgreSQL complained about since the log was so long, each with its hint."""
+        found: list[str] = []
+        for line in self._lines(start):
+            if "HINT:" in line and found:
+                found[-1] += f" ({line[line.index('HINT:') + 5 :].strip()})"
+            found += [line[line.index(word) :] for word in _WORDS_OF_TROUBLE if word in line][:1]
+        return found
 
     def _trouble(self, start: int) -> str:
-        lines = self._read_log(start, *_WORDS_OF_TROUBLE) or self._read_log(start) or ["it said nothing"]
-        return lines[-1]
+        return (self._complaints(start) or self._lines(start) or ["it said nothing"])[-1]
+
+    def _lines(self, start: int) -> list[str]:
+        with self._program.log_file.open("rb") as log:
+            log.seek(start)
+            return [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
 
 
 def _how_it_ended(code: int) -> str:

@@ -27,6 +27,7 @@ class Valkey:
         self.place = place
         self.folder = place.data / "valkey"
         self.log_file = place.data / "valkey.log"
+        self.life_file = place.data / "valkey.running"
         self._binaries = binaries
         self._socket = place.sockets / "valkey.sock"
 

@@ -1,0 +1,78 @@
+"""State folders, and processes that own their servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.servers import folder_for_servers
+
+from luota_svc.embedded.processes import wait_until
+
+_OWNER = Path(__file__).with_name("owner.py")
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A state folder that is not there yet."""
+    with folder_for_servers() as folder:
+        yield folder / "state"
+
+
+@contextmanager
+def owner(state_dir, *, python=sys.executable, **how) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """Run a process that owns the servers; yields it and their addresses once they answer."""
+    with subprocess.Popen(
+        [python, _OWNER, state_dir],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        **how,
+    ) as process:
+        try:
+            first = process.stdout.readline()
+            assert first, process.stderr.read()
+            yield process, json.loads(first)
+        finally:
+            process.kill()
+            assert_all_gone(state_dir)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Return the command lines of the processes that work in or below a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink().is_relative_to(folder):
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def assert_all_gone(folder: Path) -> None:
+    assert wait_until(lambda: not processes_in(folder), 15), processes_in(folder)
+
+
+def remember(database_url: str, number: int) -> None:
+    """Commit a fact."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
+        connection.execute("INSERT INTO kept VALUES (%s)", (number,))
+
+
+def remembered(database_url: str) -> list[int]:
+    """Return the facts that were committed."""
+    with psycopg.connect(database_url) as connection:
+        return [row[0] for row in connection.execute("SELECT number FROM kept ORDER BY number")]
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can")
