@@ -8,6 +8,7 @@ import pytest
 from tests.http_api.conftest import MONITOR, RUN, Door, run_receipt
 from tests.http_api.wire import Connection, request_bytes
 
+from luota.v1.runs_pb2 import Note
 from luota_svc.clock import RealClock
 from luota_svc.http_api.app import build_app
 from luota_svc.http_api.probes import Probes
@@ -78,6 +79,24 @@ async def test_a_stop_waits_for_what_stands_in_line(door: Door) -> None:
     stopping = asyncio.create_task(door.server.stop(5))
     held.release.set()
     assert [(await connection.response()).status for _ in range(2)] == [202, 202]
+    await stopping
+    await connection.close()
+
+
+async def test_a_stop_lets_the_last_bytes_of_a_long_answer_out(door: Door) -> None:
+    called = asyncio.Event()
+
+    def long_answer(_call, _request):
+        called.set()
+        return run_receipt(notes=[Note(field="x" * 1_000, note="n")] * 8_000)
+
+    door.core.scripts["StartRun"] = long_answer
+    connection = await door.connect()
+    await connection.send(request_bytes("POST", START, BODY))
+    await called.wait()  # nobody reads the answer yet
+    stopping = asyncio.create_task(door.server.stop(5))
+    answer = await connection.response()
+    assert len(answer.json["notes"]) == 8_000
     await stopping
     await connection.close()
 

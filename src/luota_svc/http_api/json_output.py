@@ -108,7 +108,7 @@ def _plain_struct(struct: struct_pb2.Struct) -> Any:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _whole(member) for key, member in value.items()}
+        return {key: _whole(value[key]) for key in sorted(value)}  # protobuf's maps have no order of their own
     if isinstance(value, list):
         return [_whole(member) for member in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -59,12 +60,14 @@ class DoorProtocol(HttpToolsProtocol):
         bounds: Bounds,
         clock: Clock,
         journal: Journal,
+        on_closed: Callable[[], None],
     ) -> None:
         """Take uvicorn's parts, and ours."""
         super().__init__(config, server_state, app_state)
         self._bounds = bounds
         self._clock = clock
         self._journal = journal
+        self._on_closed = on_closed
         self._phase = _Phase.IDLE
         self._timed: _Phase | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -81,6 +84,7 @@ class DoorProtocol(HttpToolsProtocol):
         """Let go."""
         self._stop_timer()
         super().connection_lost(exc)
+        self._on_closed()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; then bound what is still incomplete."""

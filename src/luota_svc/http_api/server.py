@@ -33,6 +33,7 @@ class HttpServer:
         self._clock = clock
         self._bounds = bounds or Bounds()
         self._state = ServerState()
+        self._closed_one = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._date_timer: asyncio.TimerHandle | None = None
 
@@ -54,6 +55,7 @@ class HttpServer:
             bounds=self._bounds,
             clock=self._clock,
             journal=self._app.journal,
+            on_closed=self._closed_one.set,
         )
         self._tell_date(loop)
         try:
@@ -71,8 +73,7 @@ class HttpServer:
         for connection in list(self._state.connections):
             connection.shutdown()
         await self._finish_tasks(grace_seconds)
-        for connection in list(self._state.connections):
-            connection.transport.abort()
+        await self._close_connections()
         self._forget_date()
         await server.wait_closed()
 
@@ -88,6 +89,19 @@ class HttpServer:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_CUT_SECONDS)
+
+    async def _close_connections(self) -> None:
+        """Let the last bytes of answers out, for a moment; who does not read them is cut off."""
+        for connection in list(self._state.connections):
+            connection.transport.close()
+        try:
+            async with asyncio.timeout(_CUT_SECONDS):
+                while self._state.connections:
+                    self._closed_one.clear()
+                    await self._closed_one.wait()
+        except TimeoutError:
+            for connection in list(self._state.connections):
+                connection.transport.abort()
 
     def _config(self) -> Config:
         config = Config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 import re
@@ -23,11 +24,11 @@ from luota_svc.clock import Clock
 from luota_svc.core.methods import Method
 from luota_svc.http_api.body_reader import check_is_json, read_any
 from luota_svc.http_api.errors import encode_json
-from luota_svc.http_api.exchange import Exchange
+from luota_svc.http_api.exchange import ANSWER_SECONDS, Exchange
 from luota_svc.http_api.json_input import fill, set_from_text, snake_path
 from luota_svc.http_api.json_output import to_json
 from luota_svc.http_api.routing import Answer, route
-from luota_svc.model.errors import FieldProblem, InvalidRequest, Missing, NotFound
+from luota_svc.model.errors import FieldProblem, InvalidRequest, Missing, NotFound, Unavailable
 from luota_svc.rules.json_text import check_json_text
 
 MANAGEMENT_BYTES_MAX: Final = 64 * 1024
@@ -101,7 +102,11 @@ class Transcoder:
         body = await exchange.read_body(MANAGEMENT_BYTES_MAX)
         request = self._request(exchange, body, captured)
         call = exchange.make_call(self._clock.now(), self._clock.monotonic())
-        response = await self._method(call, request)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                response = await self._method(call, request)
+        except TimeoutError as error:
+            raise Unavailable(f"{self._binding.rpc} took too long") from error
         if isinstance(response, Empty):
             await exchange.answer_empty(204)
         else:
