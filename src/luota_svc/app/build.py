@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.key_usage import KeyUsage
 from luota_svc.usecases.lanes import IngestLanes
+from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
 from luota_svc.usecases.run_owners import RunOwners
 from luota_svc.workers.upkeep import Upkeep
@@ -110,11 +112,15 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         ingest_limits=settings.limits,
         public_url=settings.doors.public_url.rstrip("/"),
     )
-    recorder = RequestRecorder(installation, on_dropped=metrics.request_records_dropped)
+    recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)
     lifecycle.on_stop("request records", recorder.stop, 3.0)
     recorder.start()
     key_usage = KeyUsage(database, clock)
-    upkeep = Upkeep(installation, key_usage, requests_kept_days=settings.support.requests_kept_days)
+    kept_days = settings.support.requests_kept_days
+    upkeep = Upkeep(
+        ensure_partitions=partial(ensure_partitions, database, requests_kept_days=kept_days),
+        write_key_usage=key_usage.write,
+    )
     lifecycle.on_stop("upkeep", upkeep.stop, 3.0)
     upkeep.start()
 

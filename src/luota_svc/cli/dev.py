@@ -72,20 +72,40 @@ async def _announce(state_dir: Path, application: Application) -> None:
     if not await application.readiness.wait(_READY_SECONDS):
         raise CommandFailed("the database did not become ready")
     path = state_dir / _DEV_FILE
-    demo = await ensure_demo(application.installation, known=_read(path))
+    at = application.installation
+    demo = await ensure_demo(at.database, at.clock, _kept_tokens(path))
     http_url = f"http://{_HOST}:{application.http_port}"
     grpc_target = f"{_HOST}:{application.grpc_port}"
-    _write(path, {"httpUrl": http_url, "grpcTarget": grpc_target, **demo.as_json()})
+    _write(path, {"httpUrl": http_url, "grpcTarget": grpc_target, **_public(demo)})
     print(_banner(http_url, grpc_target, state_dir, demo), flush=True)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Return what an earlier start wrote: the tokens, of which the database holds hashes only."""
+def _kept_tokens(path: Path) -> frozenset[str]:
+    """Return the tokens that an earlier start wrote: the database holds only their hashes."""
     try:
         known = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+        tokens = [known["workspaceKey"], known["operatorToken"], *(monitor["key"] for monitor in known["monitors"])]
+    except (OSError, ValueError, LookupError, TypeError):
+        return frozenset()
+    return frozenset(token for token in tokens if isinstance(token, str))
+
+
+def _public(demo: Demo) -> dict[str, Any]:
+    return {
+        "workspaceId": str(demo.workspace_id),
+        "workspaceKey": demo.workspace_key,
+        "operatorToken": demo.operator_token,
+        "monitors": [
+            {
+                "id": str(monitor.id),
+                "name": monitor.name,
+                "slug": monitor.slug,
+                "kind": monitor.kind.value,
+                "key": monitor.key,
+            }
+            for monitor in demo.monitors
+        ],
+    }
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -101,8 +121,8 @@ def _banner(http_url: str, grpc_target: str, state_dir: Path, demo: Demo) -> str
     monitor = next(entry for entry in demo.monitors if entry.kind == "run")
     run_id = f"try-{RealClock().now():%H%M%S}"
     key, bearer = f"-H 'X-Luota-Key: {monitor.key}'", f"-H 'Authorization: Bearer {demo.operator_token}'"
-    start = json.dumps({"monitorId": monitor.name, "externalRunId": run_id})
-    finish = json.dumps({"monitorId": monitor.name, "externalRunId": run_id, "exitCode": 1, "summary": "disk full"})
+    start = json.dumps({"monitorId": monitor.slug, "externalRunId": run_id})
+    finish = json.dumps({"monitorId": monitor.slug, "externalRunId": run_id, "exitCode": 1, "summary": "disk full"})
     return f"""
 Luota is ready.
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.errors import LuotaError
 from luota_svc.telemetry import names
-from luota_svc.usecases import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from luota_svc.usecases.installation import Installation
-    from luota_svc.usecases.key_usage import KeyUsage
+    from luota_svc.usecases.partitions import PartitionReport
 
 _LOG = logging.getLogger(__name__)
 _KEY_USAGE_SECONDS: Final = 60.0
@@ -26,18 +24,22 @@ _AFTER_FAILURE_SECONDS: Final = 30.0
 class Upkeep:
     """Two loops. Start once; stop as often as one likes."""
 
-    def __init__(self, installation: Installation, key_usage: KeyUsage, *, requests_kept_days: int) -> None:
-        """Take what the loops call; nothing runs before `start`."""
-        self._installation = installation
-        self._key_usage = key_usage
-        self._requests_kept_days = requests_kept_days
+    def __init__(
+        self,
+        *,
+        ensure_partitions: Callable[[], Awaitable[PartitionReport]],
+        write_key_usage: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Take the use cases that the loops call; nothing runs before `start`."""
+        self._ensure_partitions = ensure_partitions
+        self._write_key_usage = write_key_usage
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin both loops."""
         self._tasks = [
             asyncio.create_task(self._every(_PARTITIONS_SECONDS, self._keep_partitions), name="upkeep-partitions"),
-            asyncio.create_task(self._every(_KEY_USAGE_SECONDS, self._key_usage.write), name="upkeep-key-usage"),
+            asyncio.create_task(self._every(_KEY_USAGE_SECONDS, self._write_key_usage), name="upkeep-key-usage"),
         ]
 
     async def stop(self) -> None:
@@ -47,7 +49,7 @@ class Upkeep:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if tasks:
-            await self._try(self._key_usage.write)
+            await self._try(self._write_key_usage)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -66,5 +68,6 @@ class Upkeep:
         return True
 
     async def _keep_partitions(self) -> None:
-        await partitions.ensure_partitions(self._installation)
-        await partitions.drop_old_requests(self._installation, kept_days=self._requests_kept_days)
+        report = await self._ensure_partitions()
+        if any(report.strayed.values()):
+            _LOG.error(names.LOG_PARTITION_MISSING, extra={"rows": dict(report.strayed)})
