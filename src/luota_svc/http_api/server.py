@@ -19,7 +19,7 @@ _BACKLOG: Final = 2_048
 _KEEP_ALIVE_SECONDS: Final = 75
 _DATE_SECONDS: Final = 1.0
 # After the time for graceful endings, refusals and closed sockets still need a moment.
-_CUT_SECONDS: Final = 1.0
+_CUT_SECONDS: Final = 0.5
 
 
 class HttpServer:
