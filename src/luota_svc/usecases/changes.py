@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from luota_svc.clock import Clock
 from luota_svc.model.audit import AuditEntry
 from luota_svc.model.errors import FieldProblem, InvalidRequest, Missing, ResourceConflict
 from luota_svc.model.idempotency import Idempotency
@@ -49,11 +50,11 @@ def check_problems(problems: list[FieldProblem]) -> None:
         raise InvalidRequest(*problems)
 
 
-async def keep_audit(at: Installation, unit: Unit, author: Author, change: Change) -> None:
+async def keep_audit(clock: Clock, unit: Unit, author: Author, change: Change) -> None:
     """Write who changed what, in the transaction of the change."""
     entry = AuditEntry(
-        id=at.clock.new_id(),
-        at=at.clock.now(),
+        id=clock.new_id(),
+        at=clock.now(),
         workspace_id=change.workspace_id,
         actor=author.actor,
         action=change.action,

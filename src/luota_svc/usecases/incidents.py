@@ -73,7 +73,7 @@ async def resolve_incident(
         change = Change(
             "incident.resolve", incident_id, after.workspace_id, incident_fields(before), incident_fields(after)
         )
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
         return after
 
 

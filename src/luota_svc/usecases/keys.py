@@ -65,7 +65,7 @@ async def create_key(
         if not new:
             return MadeKey(key, None)
         change = Change("ingest_key.create", key_id, workspace_id, None, key_fields(key))
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
         return MadeKey(key, token_of(key, secret))
 
 
@@ -106,7 +106,7 @@ async def rotate_key(at: Installation, call: Call, key_id: UUID, overlap_seconds
             Change("ingest_key.rotate", key_id, before.workspace_id, key_fields(before), key_fields(after)),
             Change("ingest_key.create", new_id, before.workspace_id, None, key_fields(new)),
         ):
-            await keep_audit(at, unit, operator.author, change)
+            await keep_audit(at.clock, unit, operator.author, change)
         return MadeKey(new, token_of(new, secret))
 
 
@@ -119,7 +119,7 @@ async def revoke_key(at: Installation, call: Call, key_id: UUID) -> IngestKey:
             return before
         after = found(await keys.get(unit, key_id), Missing.KEY)
         change = Change("ingest_key.revoke", key_id, before.workspace_id, key_fields(before), key_fields(after))
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
         return after
 
 

@@ -50,7 +50,7 @@ async def create_monitor(
         monitor = found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)
         if new:
             change = Change("monitor.create", monitor_id, workspace_id, None, monitor_fields(monitor))
-            await keep_audit(at, unit, operator.author, change)
+            await keep_audit(at.clock, unit, operator.author, change)
         return monitor
 
 
@@ -135,7 +135,7 @@ async def delete_monitor(at: Installation, call: Call, monitor_id: UUID) -> None
         for incident in await incidents.lock_unresolved(unit, monitor_id):
             await resolve_held(at, unit, incident, operator.author, resolution=MONITOR_DELETED, note="")
         change = Change("monitor.delete", monitor_id, before.workspace_id, monitor_fields(before), None)
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
 
 
 async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, write: Write) -> Monitor:
@@ -148,7 +148,7 @@ async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, w
         after = found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)
         if after.version != before.version:
             change = Change(action, monitor_id, after.workspace_id, monitor_fields(before), monitor_fields(after))
-            await keep_audit(at, unit, operator.author, change)
+            await keep_audit(at.clock, unit, operator.author, change)
         return after
 
 

@@ -71,7 +71,7 @@ async def create_operator_token(
         if not new:
             return MadeToken(record, None)
         change = Change("operator_token.create", token_id, workspace_id, None, token_fields(record))
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
         return MadeToken(record, format_token(OPERATOR, token_id, secret))
 
 
@@ -102,7 +102,7 @@ async def revoke_operator_token(at: Installation, call: Call, token_id: UUID) ->
         change = Change(
             "operator_token.revoke", token_id, before.workspace_id, token_fields(before), token_fields(after)
         )
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
         return after
 
 

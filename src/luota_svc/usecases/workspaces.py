@@ -36,7 +36,7 @@ async def create_workspace(
         workspace = found(await workspaces.get(unit, workspace_id), Missing.WORKSPACE)
         if new:
             change = Change("workspace.create", workspace_id, workspace_id, None, workspace_fields(workspace))
-            await keep_audit(at, unit, operator.author, change)
+            await keep_audit(at.clock, unit, operator.author, change)
         return workspace
 
 
@@ -73,5 +73,5 @@ async def update_workspace(
         change = Change(
             "workspace.update", workspace_id, workspace_id, workspace_fields(before), workspace_fields(after)
         )
-        await keep_audit(at, unit, operator.author, change)
+        await keep_audit(at.clock, unit, operator.author, change)
         return after
