@@ -58,11 +58,12 @@ def main() -> int:
 def _measure(servers: Servers, folder: Path, options: argparse.Namespace) -> int:
     figures = chosen(options.only, floors_only=options.floors)
     wanted = [name for name in MEASURES if any(name in figure.needs for figure in figures)]
+    about_memory = options.only is None or options.only in MEMORY
     machine = describe()
     memory: list[dict[str, object]] = []
     samples: dict[str, list[Sample]] = defaultdict(list)
     with ExitStack() as stack:
-        needs_service = not options.floors and (not figures or not FLOORS.issuperset(wanted))
+        needs_service = not options.floors and (about_memory or not FLOORS.issuperset(wanted))
         service = stack.enter_context(Service(servers, folder)) if needs_service else None
         idle_mib = service.resident_mib() if service else 0.0
         pool_size = _best_pool_size(servers, options) if "one_insert" in wanted else _POOL_SIZES[0]
@@ -81,12 +82,9 @@ def _measure(servers: Servers, folder: Path, options: argparse.Namespace) -> int
                 sample = MEASURES[name](subjects)
                 samples[name].append(sample)
                 _say(f"round {number + 1}  {name:<16}{sample.value:>10,.0f}/s {sample.cpu_us:>7.1f} us  {sample.fault}")
-        if service:
+        if service and about_memory:
             memory = judged_memory(idle_mib, service.resident_mib())
-    results = [judged(figure, samples) for figure in figures]
-    results += [
-        figure for figure in memory if options.only is None or options.only in str(figure["name"]) or MEMORY in wanted
-    ]
+    results = [judged(figure, samples) for figure in figures] + memory
     faults = [f"{name}: {sample.fault}" for name, taken in samples.items() for sample in taken if sample.fault]
     report.write(_RESULTS, machine | {"oneInsertPoolSize": pool_size}, results, faults)
     print(report.table(results))

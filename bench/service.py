@@ -52,13 +52,8 @@ class Service(Program):
         super().__init__([*under, "-m", "luota_svc", "serve"], self.settings, folder / "serve.log")
 
     def __enter__(self) -> Self:
-        subprocess.run(
-            [sys.executable, "-m", "luota_svc", "migrate"],
-            env={**os.environ, **self.settings},
-            stdout=subprocess.DEVNULL,
-            check=True,
-            timeout=60,
-        )
+        self._command("migrate")
+        self._command("bootstrap")
         super().__enter__()
         try:
             self._wait_until_ready()
@@ -90,6 +85,10 @@ class Service(Program):
                 row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
                 counts[table] = row[0] if row else 0
         return counts
+
+    def _command(self, name: str) -> None:
+        arguments = [sys.executable, "-m", "luota_svc", name]
+        subprocess.run(arguments, env=os.environ | self.settings, stdout=subprocess.DEVNULL, check=True, timeout=60)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS
