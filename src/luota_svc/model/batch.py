@@ -41,6 +41,7 @@ class LoadedRun(NamedTuple):
     finished_at: datetime | None
     duration_ms: int | None
     incident: IncidentView | None
+    pruned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

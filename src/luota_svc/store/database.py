@@ -19,6 +19,17 @@ _SESSION = (
     "SET statement_timeout = {statement}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = 10000"
 )
 _CONNECTION_WAIT_SECONDS = 2.0
+# The pool doubles its pause after each failed try. It starts anew with whoever asks next, so giving up early is what
+# keeps a server that comes back after a long outage from being waited for as long again.
+_RECONNECT_SECONDS = 5.0
+# A server that vanished without a word (its machine died, a firewall forgot us) is noticed in seconds, not hours.
+_KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class Unit:
@@ -72,10 +83,15 @@ class Database:
             open=False,
             name=name,
             timeout=_CONNECTION_WAIT_SECONDS,
-            # A server that is away is asked again soon: recovery must not wait for a long back-off.
-            reconnect_timeout=3600.0,
+            reconnect_timeout=_RECONNECT_SECONDS,
             configure=self._configure,
-            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 3, "application_name": name},
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "connect_timeout": 3,
+                "application_name": name,
+                **_KEEPALIVES,
+            },
         )
 
     async def _configure(self, connection: AsyncConnection[DictRow]) -> None:

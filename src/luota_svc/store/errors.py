@@ -43,11 +43,20 @@ def is_connection_loss(error: BaseException) -> bool:
     return state is None or state.startswith("08") or state in {"57P01", "57P02", "57P03", "57P05"}
 
 
+def is_server_out_of_order(error: BaseException) -> bool:
+    """Tell whether the server can serve nobody just now: no memory, no disk, a standby after a failover."""
+    state = error.sqlstate or "" if isinstance(error, psycopg.Error) else ""
+    return state[:2] in {"53", "58"} or state in {"25006", "25P03", "25P04"}
+
+
+def is_guard(error: BaseException | None) -> bool:
+    """Tell whether a guarded write touched another number of rows than its writer had decided on."""
+    return isinstance(error, psycopg.Error) and error.sqlstate == ROW_COUNT_MISMATCH
+
+
 def is_rerunnable(error: BaseException) -> bool:
     """Tell whether the whole transaction may be tried once more: serialization failure, deadlock, a guard that held."""
-    if isinstance(error, psycopg.Error) and error.sqlstate == ROW_COUNT_MISMATCH:
-        return True
-    return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)
+    return is_guard(error) or isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)
 
 
 def is_lock_timeout(error: BaseException) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
@@ -53,6 +53,11 @@ class BatchFailed(Exception):
         self.transaction_id = transaction_id
         super().__init__(failure.value)
 
+    @property
+    def guarded(self) -> bool:
+        """Tell whether a guarded write found other rows than its writer had decided on."""
+        return errors.is_guard(self.__cause__)
+
 
 def classify(error: BaseException) -> BatchFailure:
     """Sort an error of the driver or the pool by what the batch may do next."""
@@ -62,7 +67,9 @@ def classify(error: BaseException) -> BatchFailure:
         return BatchFailure.LOCKED
     if errors.is_data_error(error):
         return BatchFailure.DATA
-    if errors.is_connection_loss(error) or isinstance(error, psycopg.errors.QueryCanceled):
+    if errors.is_connection_loss(error) or errors.is_server_out_of_order(error):
+        return BatchFailure.LOST
+    if isinstance(error, psycopg.errors.QueryCanceled):
         return BatchFailure.LOST
     return BatchFailure.FAULT
 
@@ -90,10 +97,10 @@ class IngestTransaction:
         (rows,) = await self._run(("find_key_facts", (list(key_ids),)))
         return {row[0]: (KeyFacts(row[0], row[1], row[2], bytes(row[3])), WorkspaceLimits(*row[4:])) for row in rows}
 
-    async def find_locked(self, monitor_ids: Collection[UUID]) -> set[UUID]:
-        """Tell which of the monitors somebody else holds at this moment."""
-        (rows,) = await self._run(("probe_monitors", (list(monitor_ids),)))
-        return set(monitor_ids) - {row[0] for row in rows}
+    async def find_locked(self, monitors: Collection[tuple[UUID, UUID]]) -> set[UUID]:
+        """Tell which of the (monitor, workspace) pairs somebody else holds at this moment."""
+        (rows,) = await self._run(("locked_monitors", _columns(monitors) or ([], [])))
+        return {row[0] for row in rows}
 
     async def load(self, wanted: Wanted) -> Loaded:
         """Begin, lock the monitors and read what the batch needs.
@@ -105,8 +112,9 @@ class IngestTransaction:
         calls: dict[str, Sequence[Any]] = {
             "begin": (),
             "transaction_id": (),
-            "live_keys": (list(wanted.keys),),
             "lock_monitors": _columns(wanted.monitors) or ([], []),
+            # After the wait for the locks: a rotation that committed meanwhile is seen.
+            "live_keys": (list(wanted.keys),),
             "unresolved_incidents": (monitors,),
         }
         if wanted.run_keys:
@@ -170,8 +178,10 @@ async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransact
             try:
                 yield IngestTransaction(connection)
             finally:
+                # A session on which even that fails is thrown away by the pool; what went wrong first is the news.
                 if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    await connection.rollback()
+                    with suppress(psycopg.Error):
+                        await connection.rollback()
     except BatchFailed:
         raise
     except Exception as error:
@@ -181,10 +191,16 @@ async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransact
 
 
 async def outcome(database: Database, transaction_id: str) -> str | None:
-    """Ask, on another session, what became of a transaction: "committed", "aborted", "in progress" or None."""
-    async with database.pool.connection() as connection:
-        ((row,),) = await _TRIPS.run(connection, [("outcome", (transaction_id,))])
-        return cast("str | None", row[0])
+    """Ask, on another session, what became of a transaction: "committed", "aborted", "in progress" or None.
+
+    Raises BatchFailed where nobody could be asked.
+    """
+    try:
+        async with database.pool.connection() as connection:
+            ((row,),) = await _TRIPS.run(connection, [("outcome", (transaction_id,))])
+            return cast("str | None", row[0])
+    except (psycopg.Error, *errors.POOL_ERRORS) as error:
+        raise BatchFailed(classify(error)) from error
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
@@ -270,4 +286,5 @@ def _pruned_run(monitor_id: UUID, external_run_id: str, run_id: UUID, pruned: di
         finished_at=datetime.fromisoformat(pruned["finishedAt"]),
         duration_ms=pruned["durationMs"],
         incident=None,
+        pruned=True,
     )

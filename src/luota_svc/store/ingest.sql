@@ -29,9 +29,17 @@ FROM ingest_keys k
 JOIN workspaces w ON w.id = k.workspace_id
 WHERE k.id = ANY(%b::uuid[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
 
--- name: probe_monitors
--- Which of these monitors nobody holds at this moment.
-SELECT id FROM monitors WHERE id = ANY(%b::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+-- name: locked_monitors
+-- Which of these monitors somebody else holds at this moment; as in lock_monitors, never one of another workspace.
+WITH wanted AS MATERIALIZED (
+    SELECT m.id
+    FROM unnest(%b::uuid[], %b::uuid[]) AS named (id, workspace_id)
+    JOIN monitors m ON m.id = named.id AND m.workspace_id = named.workspace_id
+    WHERE m.deleted_at IS NULL
+), free AS MATERIALIZED (
+    SELECT m.id FROM monitors m WHERE m.id IN (SELECT id FROM wanted) FOR NO KEY UPDATE OF m SKIP LOCKED
+)
+SELECT id FROM wanted EXCEPT SELECT id FROM free
 
 -- name: lock_monitors
 -- The mutex: locks the monitors in id order and reads bounds and counters. Deleted ones are as if they were not, and

@@ -130,7 +130,12 @@ class RoundTrips:
             results = await connection.wait(_collect(pgconn, len(self._statements)))
         finally:
             _leave_pipeline(pgconn)
-        _rows_of(connection, results)
+        try:
+            _rows_of(connection, results)
+        except psycopg.Error:
+            # Some names are taken on this session, some are not: it would fail for ever.
+            pgconn.finish()
+            raise
         self._prepared.add(connection)
 
 

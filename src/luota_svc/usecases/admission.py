@@ -93,7 +93,9 @@ class Admission:
             return str(facts.monitor_id)
         if report.run_id is not None:
             owner = self._owners.get(report.run_id)
-            return str(owner) if owner else "unknown-run"
+            # Until a batch has read whose it is, a run counts alone: one bucket for all unknown runs would refuse
+            # the closes of healthy jobs whose starts another process took.
+            return str(owner or report.run_id)
         return str(report.monitor_id) if report.monitor_id else report.monitor or ""
 
     async def _verify(self, call: Call) -> KeyFacts:

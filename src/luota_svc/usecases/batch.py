@@ -16,6 +16,7 @@ from luota_svc.usecases.fold import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from luota_svc.clock import Clock
     from luota_svc.model.keys import WorkspaceLimits
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-# How long a cut COMMIT is asked about; less than a member's patience (4.5 s) minus the longest statement (2 s).
-_OUTCOME_TRIES = 20
-_OUTCOME_PAUSE_SECONDS = 0.1
+# How long a cut COMMIT is asked about; less than a member's patience (4.5 s) minus the longest statement (2 s). Other
+# sessions of the pool may have been cut with it, so one that can't be asked is no answer yet.
+_OUTCOME_SECONDS = 2.0
+_OUTCOME_PAUSE_SECONDS = 0.05
 
 # What a member gets: its acceptance, or the model error that refuses it.
 Answer = Accepted | LuotaError
@@ -54,14 +56,20 @@ class Batch:
         self._owners = owners
         self._on_limits = on_limits
 
-    async def transact(self, members: Sequence[Member]) -> list[Answer]:
-        """Fold the members in one transaction and return their answers in order; raise BatchFailed if none landed."""
+    async def transact(self, members: Sequence[Member], *, held: AbstractSet[UUID] = frozenset()) -> list[Answer]:
+        """Fold the members in one transaction and return their answers in order; raise BatchFailed if none landed.
+
+        `held` are monitors that are known to be locked by somebody else: LOCKED at once where a member names one.
+        """
         answers: list[Answer] = []
         transaction_id: str | None = None
         with self._tracing.batch_span(names.SPAN_BATCH, (member.traceparent for member in members)) as span:
             span.set(names.ATTR_BATCH_MEMBERS, len(members))
             try:
                 async with ingest_transaction(self._database) as transaction:
+                    await self._name_monitors(transaction, members)
+                    if any(member.monitor_id in held for member in members):
+                        raise BatchFailed(BatchFailure.LOCKED)  # noqa: TRY301 - the same way out as the server's own
                     await self._transact(transaction, members, answers)
             except BatchFailed as failed:
                 if failed.failure is not BatchFailure.UNKNOWN_COMMIT:
@@ -77,10 +85,9 @@ class Batch:
     async def find_locked(self, members: Sequence[Member]) -> set[UUID]:
         """Tell which of the members' monitors somebody else holds at this moment."""
         async with ingest_transaction(self._database) as transaction:
-            return await transaction.find_locked({member.monitor_id for member in members if member.monitor_id})
+            return await transaction.find_locked(_wanted(members).monitors)
 
     async def _transact(self, transaction: IngestTransaction, members: Sequence[Member], answers: list[Answer]) -> None:
-        await self._name_monitors(transaction, members)
         loaded = await transaction.load(_wanted(members))
         for key_id, limits in loaded.live_keys.items():
             self._on_limits(key_id, limits)
@@ -128,19 +135,20 @@ class Batch:
     async def _require_commit(self, transaction_id: str) -> None:
         """Return if a transaction whose COMMIT answer was cut went through; raise BatchFailed if it did not."""
         _LOG.warning(names.LOG_COMMIT_UNKNOWN, extra={"transaction_id": transaction_id})
-        for _ in range(_OUTCOME_TRIES):
+        give_up_at = self._clock.monotonic() + _OUTCOME_SECONDS
+        while True:
+            cause: BatchFailed | None = None
             try:
                 status = await outcome(self._database, transaction_id)
-            except Exception as error:
-                raise BatchFailed(BatchFailure.LOST) from error
+            except BatchFailed as failed:
+                status, cause = "in progress", failed
             if status == "committed":
                 return
             if status == "aborted":
                 raise BatchFailed(BatchFailure.RERUN)
-            if status is None:
-                break
+            if status is None or self._clock.monotonic() >= give_up_at:
+                raise BatchFailed(BatchFailure.LOST) from cause
             await asyncio.sleep(_OUTCOME_PAUSE_SECONDS)
-        raise BatchFailed(BatchFailure.LOST)
 
 
 def name_monitor(member: Member, owners: RunOwners) -> None:

@@ -72,6 +72,7 @@ class RunDraft:
     duration_ms: int | None = None
     close_request_id: str | None = None
     incident: IncidentView | None = None
+    pruned: bool = False
     evidence: Evidence = field(default_factory=Evidence)
     notes: list[Note] = field(default_factory=list)
     changed: bool = False
@@ -94,6 +95,7 @@ class RunDraft:
             finished_at=run.finished_at,
             duration_ms=run.duration_ms,
             incident=run.incident,
+            pruned=run.pruned,
         )
 
     def view(self) -> RunView:
@@ -226,6 +228,10 @@ class IncidentDraft:
     root_run_id: UUID | None = None
     previous_incident_id: UUID | None = None
     muted: bool = False
+    # Who is told of its latest change: nobody while the monitor is muted; and by which request it came.
+    told_muted: bool = False
+    told_request_id: str | None = None
+    told_traceparent: str | None = None
 
     @classmethod
     def of(cls, incident: OpenIncident, monitor: MonitorMutex) -> IncidentDraft:

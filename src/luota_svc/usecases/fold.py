@@ -144,7 +144,8 @@ class Fold:
         self, member: Member, monitor: MonitorDraft, run: RunDraft, wanted: RunState, notes: list[Note]
     ) -> Accepted:
         decision = decide_close(run.state, wanted)
-        if decision is CloseDecision.CONFLICT:
+        # A run that expired and was then pruned has no row left to move to its true end.
+        if decision is CloseDecision.CONFLICT or (decision is CloseDecision.LATE_CLOSE and run.pruned):
             raise RunConflict(run.view())
         if decision is CloseDecision.REPEAT:
             return self._accepted(member, monitor, run, notes, duplicate=True, incident_of_run=True)

@@ -77,6 +77,8 @@ class IncidentLedger:
             self._event(incident, TimelineEvent.RESOLVED, cause, detail="recovered")
         else:
             return None
+        incident.told_muted = monitor.muted_until is not None and monitor.muted_until > cause.at
+        incident.told_request_id, incident.told_traceparent = cause.request_id, cause.traceparent
         self._touched[incident.id] = incident
         return incident
 
@@ -91,9 +93,9 @@ class IncidentLedger:
                 severity=draft.severity,
                 state=draft.state,
                 opened_here=draft.expected_version is None,
-                muted=draft.muted,
-                request_id=draft.request_id,
-                traceparent=draft.traceparent,
+                muted=draft.told_muted,
+                request_id=draft.told_request_id,
+                traceparent=draft.told_traceparent,
             )
             for draft in self._touched.values()
             if draft.expected_version is None or draft.state is IncidentState.RESOLVED

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from luota_svc.model.errors import LuotaError
+from luota_svc.model.signals import Accepted
 from luota_svc.usecases.members import Member
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from luota_svc.clock import Clock
     from luota_svc.model.call import Call
     from luota_svc.model.keys import KeyFacts
-    from luota_svc.model.signals import Accepted, Report
+    from luota_svc.model.signals import Report
     from luota_svc.usecases.admission import Admission
     from luota_svc.usecases.lanes import IngestLanes
 
@@ -63,9 +64,12 @@ class Ingest:
         members = [place for place in places if isinstance(place, Member)]
         if members:
             self._lanes.join(members)
-            await asyncio.wait([member.answer for member in members])
+            # A caller that leaves takes its members with it: gather cancels what is not answered yet.
+            await asyncio.gather(*(member.answer for member in members), return_exceptions=True)
+        answers = [self._answer_of(place) if isinstance(place, Member) else place for place in places]
+        if any(isinstance(answer, Accepted) for answer in answers):
             self._on_key_used(facts)
-        return [self._answer_of(place) if isinstance(place, Member) else place for place in places]
+        return answers
 
     def _member(self, call: Call, facts: KeyFacts, report: Report) -> Member:
         evidence = report.evidence

@@ -80,14 +80,23 @@ class IngestLanes:
         ]
 
     async def stop(self) -> None:
-        """Refuse new members, let those that are in commit, then end; safe to repeat. Bound it from outside."""
+        """Refuse new members, let those that are in commit, then end; safe to repeat. Bound it from outside.
+
+        Where the bound cuts it short, whoever still waits is answered 503.
+        """
         self._closed = True
-        if self._tasks:
-            await self._idle.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        try:
+            if self._tasks:
+                await self._idle.wait()
+        finally:
+            tasks, self._tasks = self._tasks, []
+            for task in tasks:
+                task.cancel()
+            for lane in (self._main, self._held):
+                for member in (*lane.waiting, *lane.in_flight):
+                    if not member.answer.done():
+                        member.answer.set_exception(Unavailable("stopping"))
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def join(self, members: list[Member]) -> None:
         """Queue members, all or none; each one's `answer` is resolved later. Raise Unavailable without room."""
@@ -129,9 +138,13 @@ class IngestLanes:
         now = self._clock.monotonic()
         while waiting and len(taken) < BATCH_MEMBERS_MAX:
             member = waiting.popleft()
-            if not self._dropped(member):
-                self._metrics.batch_waited(now - member.joined_at)
-                taken.append(member)
+            if self._dropped(member):
+                continue
+            if member.monitor_id in self._held_monitors:
+                self._held.add([member])
+                continue
+            self._metrics.batch_waited(now - member.joined_at)
+            taken.append(member)
         return taken
 
     def _take_one_monitor(self) -> list[Member]:
@@ -165,8 +178,12 @@ class IngestLanes:
 
     async def _settle(self, lane: _Lane, members: list[Member], *, last: bool) -> None:
         """Run one batch to the end of each of its members; `last` means that it has been rerun already."""
+        members = [member for member in members if not self._dropped(member)]
+        if not members:
+            return
+        held = self._held_monitors if lane is self._main else frozenset()
         try:
-            answers = await self._batch.transact(members)
+            answers = await self._batch.transact(members, held=held)
         except BatchFailed as failed:
             await self._recover(lane, members, failed, last=last)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the lane
@@ -186,10 +203,13 @@ class IngestLanes:
                 self._metrics.batch_outcome("retried")
                 await asyncio.sleep(self._clock.jitter() * _RERUN_JITTER_SECONDS)
                 await self._settle(lane, members, last=True)
+            case BatchFailure.RERUN if failed.guarded:
+                # Twice in a row is no race: one of them can't be written as decided, and must not take all with it.
+                await self._bisect(lane, members, cause or failed)
             case BatchFailure.DATA | BatchFailure.FAULT:
                 await self._bisect(lane, members, cause or failed, data=failed.failure is BatchFailure.DATA)
             case BatchFailure.LOCKED:
-                await self._step_aside(lane, members)
+                await self._step_aside(lane, members, last=last)
             case _:
                 self._metrics.batch_outcome("failed")
                 _LOG.warning(names.LOG_BATCH_FAILED, extra={"members": len(members), "reason": repr(cause or failed)})
@@ -212,20 +232,30 @@ class IngestLanes:
             refusal = error
         self._answer(members[0], refusal)
 
-    async def _step_aside(self, lane: _Lane, members: list[Member]) -> None:
+    async def _step_aside(self, lane: _Lane, members: list[Member], *, last: bool) -> None:
         """Move the members of held monitors to the second lane and run the others again."""
         if lane is self._held:
             self._held.add(members)
             lane.in_flight = []
-            return
-        self._metrics.batch_outcome("lane", len(members))
+        else:
+            self._metrics.batch_outcome("lane", len(members))
+        asked = list(self._held.waiting) if lane is self._held else members
         try:
-            locked = await self._batch.find_locked(members)
+            locked = await self._batch.find_locked(asked)
         except BatchFailed as failed:
-            lost = BatchFailed(BatchFailure.LOST)
-            lost.__cause__ = failed
-            await self._recover(lane, members, lost, last=True)
+            if lane is self._main:
+                lost = BatchFailed(BatchFailure.LOST)
+                lost.__cause__ = failed
+                await self._recover(lane, members, lost, last=True)
             return
+        if lane is self._held:
+            # Those that came free go first: each of the others costs the lane a whole wait.
+            self._held.waiting = deque(sorted(self._held.waiting, key=lambda member: member.monitor_id in locked))
+            return
+        self._held_monitors -= {member.monitor_id for member in members if member.monitor_id} - locked
+        if last and not locked:
+            # Something else than a monitor is held, twice now. The second lane, one monitor at a time, finds out whose.
+            locked = {member.monitor_id for member in members if member.monitor_id}
         self._held_monitors |= locked
         self._held.add([member for member in members if member.monitor_id in locked])
         if rest := [member for member in members if member.monitor_id not in locked]:
