@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -48,8 +49,8 @@ class Service(Program):
             "LUOTA_GRPC_LISTEN": f"127.0.0.1:{self.grpc_port}",
             "LUOTA_BOOTSTRAP_TOKEN_FILE": str(token_file),
         }
-        under = ["-m", "cProfile", "-o", str(profile)] if profile else []
-        super().__init__([*under, "-m", "luota_svc", "serve"], self.settings, folder / "serve.log")
+        program = ["-m", "bench.profiled", str(profile)] if profile else ["-m", "luota_svc"]
+        super().__init__([*program, "serve"], self.settings, folder / "serve.log")
 
     def __enter__(self) -> Self:
         self._command("migrate")
@@ -85,6 +86,10 @@ class Service(Program):
                 row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
                 counts[table] = row[0] if row else 0
         return counts
+
+    def toggle_profile(self) -> None:
+        """Begin or end the profile of a service that was made with one."""
+        self.process.send_signal(signal.SIGUSR1)
 
     def _command(self, name: str) -> None:
         arguments = [sys.executable, "-m", "luota_svc", name]
