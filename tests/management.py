@@ -16,7 +16,14 @@ from luota_svc.model.operators import Role
 from luota_svc.rules.ingest_key import OPERATOR, format_token, hash_secret
 from luota_svc.store import operators
 from luota_svc.store.database import Database
+from luota_svc.telemetry.metrics import Metrics
+from luota_svc.telemetry.tracing_setup import build_tracing
+from luota_svc.usecases.admission import Admission
+from luota_svc.usecases.batch import Batch
+from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.lanes import IngestLanes
+from luota_svc.usecases.run_owners import RunOwners
 
 
 @pytest.fixture
@@ -71,6 +78,23 @@ async def make_caller(installation: Installation, role: Role, workspace_id: UUID
             now=clock.now(),
         )
     return Caller(installation, format_token(OPERATOR, token_id, secret), token_id)
+
+
+@pytest.fixture
+async def ingest(installation) -> AsyncIterator[Ingest]:
+    """The real path of a signal, on the same database and clock."""
+    owners, metrics = RunOwners(), Metrics()
+    database, clock = installation.database, installation.clock
+    admission = Admission(
+        database=database, limiter=installation.limiter, limits=IngestLimits(), owners=owners, metrics=metrics
+    )
+    batch = Batch(
+        database=database, clock=clock, tracing=build_tracing({}), owners=owners, on_limits=admission.remember_limits
+    )
+    lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
+    await lanes.start()
+    yield Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=lambda _facts: None)
+    await lanes.stop()
 
 
 @dataclass

@@ -1,5 +1,5 @@
-"""An installation on real servers, and people to call as."""
+"""An installation on real servers, people to call as, and the path of a signal."""
 
-from tests.management import house, installation
+from tests.management import house, ingest, installation
 
-__all__ = ["house", "installation"]
+__all__ = ["house", "ingest", "installation"]
