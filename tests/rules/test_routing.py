@@ -1,0 +1,161 @@
+"""Who is told about an incident's change, why and when."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from luota_svc.model.batch import IncidentChange, ToldRoute
+from luota_svc.model.deliveries import DeliveryReason, DeliveryState
+from luota_svc.model.incidents import IncidentKind, IncidentState
+from luota_svc.model.monitors import Severity
+from luota_svc.model.routes import RouteMatch
+from luota_svc.rules.routing import EXPIRES_AFTER, NOTHING, matching, route_change
+
+NOW = datetime(2026, 5, 25, 12, tzinfo=UTC)
+WORKSPACE, OTHER_WORKSPACE, MONITOR, OTHER_MONITOR, INCIDENT = (UUID(int=n) for n in range(1, 6))
+OPENED = IncidentChange(
+    INCIDENT,
+    WORKSPACE,
+    MONITOR,
+    IncidentKind.FAILED,
+    Severity.ERROR,
+    IncidentState.OPEN,
+    opened_here=True,
+    muted=False,
+    request_id="req-1",
+    traceparent=None,
+)
+RESOLVED = replace(OPENED, state=IncidentState.RESOLVED, opened_here=False)
+
+
+def route(number: int = 100, **words) -> RouteMatch:
+    base = RouteMatch(
+        UUID(int=number), WORKSPACE, frozenset(), Severity.INFO, 0, fallback=False, enabled=True, destination=b"d"
+    )
+    return replace(base, **words)
+
+
+def told(delivery: int, to: RouteMatch, reason=DeliveryReason.OPENED, state=DeliveryState.PENDING, sequence=1):
+    return ToldRoute(UUID(int=delivery), INCIDENT, to.id, reason.value, state.value, sequence)
+
+
+@pytest.mark.parametrize(
+    ("words", "matches"),
+    [
+        ({}, True),
+        ({"enabled": False}, False),
+        ({"workspace_id": OTHER_WORKSPACE}, False),
+        ({"monitor_ids": frozenset({MONITOR})}, True),
+        ({"monitor_ids": frozenset({OTHER_MONITOR})}, False),
+        ({"monitor_ids": frozenset({OTHER_MONITOR, MONITOR})}, True),
+        ({"min_severity": Severity.ERROR}, True),
+        ({"min_severity": Severity.CRITICAL}, False),
+        ({"min_severity": Severity.WARNING}, True),
+    ],
+)
+def test_a_route_matches_by_workspace_monitor_severity_and_switch(words, matches):
+    assert bool(matching(OPENED, [route(**words)])) is matches
+
+
+def test_an_opened_incident_is_told_to_each_matching_route_at_once_or_later():
+    now_, later, off = route(1), route(2, after_seconds=600), route(3, enabled=False)
+    routing = route_change(OPENED, [now_, later, off], [], NOW)
+    assert [(duty.route, duty.reason, duty.due_at, duty.sequence) for duty in routing.duties] == [
+        (now_, DeliveryReason.OPENED, NOW, 1),
+        (later, DeliveryReason.ESCALATION, NOW + timedelta(seconds=600), 1),
+    ]
+    assert all(duty.expires_at == duty.due_at + EXPIRES_AFTER for duty in routing.duties)
+    assert not routing.cancelled
+    assert not routing.superseded
+
+
+def test_a_muted_incident_is_told_to_nobody():
+    assert route_change(replace(OPENED, muted=True), [route()], [], NOW) == NOTHING
+
+
+def test_a_resolve_under_a_mute_only_takes_back_what_was_not_delivered():
+    to = route()
+    routing = route_change(replace(RESOLVED, muted=True), [to], [told(7, to)], NOW)
+    assert (routing.duties, routing.cancelled, routing.superseded) == ((), (UUID(int=7),), ())
+
+
+@pytest.mark.parametrize(
+    ("state", "cancelled", "superseded"),
+    [
+        (DeliveryState.PENDING, True, False),
+        (DeliveryState.FAILED_RETRYING, True, False),
+        (DeliveryState.SENDING, False, True),
+        (DeliveryState.DELIVERED, False, False),
+        (DeliveryState.FAILED_TERMINAL, False, False),
+        (DeliveryState.CANCELLED, False, False),
+    ],
+)
+def test_a_resolve_takes_back_what_waits_supersedes_what_flies_and_is_told_in_any_case(state, cancelled, superseded):
+    to = route()
+    routing = route_change(RESOLVED, [to], [told(7, to, state=state)], NOW)
+    assert routing.cancelled == ((UUID(int=7),) if cancelled else ())
+    assert routing.superseded == ((UUID(int=7),) if superseded else ())
+    assert [(duty.route, duty.reason, duty.due_at, duty.sequence) for duty in routing.duties] == [
+        (to, DeliveryReason.RESOLVED, NOW, 2)
+    ]
+
+
+def test_an_escalation_that_never_began_ends_without_a_word():
+    later = route(after_seconds=600)
+    routing = route_change(RESOLVED, [later], [told(7, later, DeliveryReason.ESCALATION)], NOW)
+    assert (routing.duties, routing.cancelled) == ((), (UUID(int=7),))
+
+
+@pytest.mark.parametrize("state", [DeliveryState.SENDING, DeliveryState.FAILED_RETRYING, DeliveryState.DELIVERED])
+def test_an_escalation_that_began_hears_of_the_end(state):
+    later = route(after_seconds=600)
+    routing = route_change(RESOLVED, [later], [told(7, later, DeliveryReason.ESCALATION, state)], NOW)
+    assert [duty.reason for duty in routing.duties] == [DeliveryReason.RESOLVED]
+
+
+def test_an_incident_that_opened_and_resolved_in_one_batch_is_told_once_to_the_routes_that_hear_at_once():
+    now_, later = route(1), route(2, after_seconds=600)
+    routing = route_change(replace(RESOLVED, opened_here=True), [now_, later], [], NOW)
+    assert [(duty.route, duty.reason, duty.sequence) for duty in routing.duties] == [(now_, DeliveryReason.RESOLVED, 1)]
+
+
+def test_a_route_that_was_switched_off_hears_no_resolve_and_one_made_since_the_opening_neither():
+    off, new = route(1, enabled=False), route(2)
+    routing = route_change(RESOLVED, [off, new], [told(7, off, state=DeliveryState.DELIVERED)], NOW)
+    assert not routing.duties
+
+
+def test_words_about_other_incidents_are_left_alone():
+    to = route()
+    other = told(7, to)._replace(incident_id=UUID(int=99))
+    assert route_change(RESOLVED, [to], [other], NOW) == NOTHING
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 3),
+            st.sampled_from([DeliveryReason.OPENED, DeliveryReason.REMINDER, DeliveryReason.ESCALATION]),
+            st.sampled_from(DeliveryState),
+            st.integers(1, 9),
+        ),
+        max_size=8,
+    )
+)
+def test_after_a_resolve_no_route_has_two_live_duties_about_one_incident(rows):
+    routes = [route(number) for number in (1, 2, 3)]
+    before = [
+        told(100 + at, routes[number - 1], reason, state, sequence)
+        for at, (number, reason, state, sequence) in enumerate(rows)
+    ]
+    routing = route_change(RESOLVED, routes, before, NOW)
+    live = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING, DeliveryState.SENDING}
+    still = {row.delivery_id for row in before if row.state in live} - {*routing.cancelled, *routing.superseded}
+    assert not still
+    assert len({duty.route.id for duty in routing.duties}) == len(routing.duties)
+    for duty in routing.duties:
+        assert duty.sequence > max((row.sequence for row in before if row.route_id == duty.route.id), default=0)
