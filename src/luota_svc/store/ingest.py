@@ -185,7 +185,7 @@ async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransact
     except BatchFailed:
         raise
     except Exception as error:
-        if isinstance(error, psycopg.Error | errors.POOL_ERRORS):
+        if isinstance(error, (psycopg.Error, *errors.POOL_ERRORS)):
             raise BatchFailed(classify(error)) from error
         raise
 
