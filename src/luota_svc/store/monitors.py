@@ -128,5 +128,5 @@ def _signal_ref(kept: dict[str, Any] | None) -> SignalRef | None:
         type=kept["type"],
         received_at=datetime.fromisoformat(kept["receivedAt"]),
         request_id=kept["requestId"],
-        run_id=UUID(kept["runId"]) if kept["runId"] else None,
+        run_id=UUID(kept["runId"]) if "runId" in kept else None,
     )
