@@ -550,4 +550,16 @@ OPERATORS: Final = [
     ),
 ]
 
-CASES: Final = [*KEYS, *SIZES, *ROUTES, *INVALID, *LIMITS, *RUNS, *OPERATORS]
+MISSING: Final = [
+    Case(f"no such {noun}", http=http, rpc=rpc, message=message, bearer="{root}", **NOT_FOUND)
+    for noun, http, rpc, message in (
+        ("workspace", "GET /v1/workspaces/{nobody}", "WorkspaceService/GetWorkspace", {"workspace_id": "{nobody}"}),
+        ("monitor", "GET /v1/monitors/{nobody}", "MonitorService/GetMonitor", {"monitor_id": "{nobody}"}),
+        ("run to read", "GET /v1/runs/{nobody}", "MonitorService/GetRun", {"run_id": "{nobody}"}),
+        ("incident", "GET /v1/incidents/{nobody}", "IncidentService/GetIncident", {"incident_id": "{nobody}"}),
+        ("key", "POST /v1/keys/{nobody}:rotate", "WorkspaceService/RotateIngestKey", {"key_id": "{nobody}"}),
+        ("id at all", "GET /v1/monitors/42", "MonitorService/GetMonitor", {"monitor_id": "42"}),
+    )
+]
+
+CASES: Final = [*KEYS, *SIZES, *ROUTES, *INVALID, *LIMITS, *RUNS, *OPERATORS, *MISSING]
