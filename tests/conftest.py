@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.servers import Databases, empty, private_servers
+from tests.servers import Databases, empty, folder_for_servers, make_data, private_servers
 
 from luota_svc.embedded import PrivateServers
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[PrivateServers]:
+def made_data() -> Iterator[Path]:
+    """A state folder with the data of a pair that was cleanly stopped; copied for each pair, never used itself."""
+    with folder_for_servers() as folder:
+        make_data(folder / "state")
+        yield folder / "state"
+
+
+@pytest.fixture(scope="session")
+def servers(made_data: Path) -> Iterator[PrivateServers]:
     """One private PostgreSQL and Valkey for this worker; they forget at a crash of the machine, to be quick."""
-    with private_servers(restart=True) as servers:
+    with private_servers(made_data, restart=True) as servers:
         yield servers
 
 
@@ -41,7 +50,7 @@ def redis_url(servers: PrivateServers) -> str:
 
 
 @pytest.fixture
-def killable_servers() -> Iterator[PrivateServers]:
+def killable_servers(made_data: Path) -> Iterator[PrivateServers]:
     """A pair of this test's own to kill, stop and start; nothing restarts it, and its database is `luota`, empty."""
-    with private_servers() as servers:
+    with private_servers(made_data) as servers:
         yield servers

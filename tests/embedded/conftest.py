@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.servers import folder_for_servers
+from tests.servers import copy_data, folder_for_servers
 
 from luota_svc.embedded.processes import wait_until
 
@@ -24,6 +25,13 @@ def state_dir() -> Iterator[Path]:
     """A state folder that is not there yet."""
     with folder_for_servers() as folder:
         yield folder / "state"
+
+
+@pytest.fixture
+def made(state_dir, made_data) -> Path:
+    """A state folder with data in it, cleanly stopped; for the many promises that the making has no part in."""
+    copy_data(made_data, state_dir)
+    return state_dir
 
 
 @contextmanager
@@ -40,10 +48,18 @@ def owner(state_dir, *, python=sys.executable, **how) -> Iterator[tuple[subproce
         try:
             first = process.stdout.readline()
             assert first, process.stderr.read()
-            yield process, json.loads(first)
-        finally:
+            addresses = json.loads(first)
+            yield process, addresses
             process.kill()
             assert_all_gone(state_dir)
+            shutil.rmtree(socket_folder(addresses["redis"]), ignore_errors=True)
+        finally:
+            process.kill()
+
+
+def socket_folder(redis_url: str) -> Path:
+    """Return the folder that both servers' sockets are in."""
+    return Path(redis_url.removeprefix("unix://")).parent
 
 
 def processes_in(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from tests.embedded.conftest import as_root, assert_all_gone, owner, remember, remembered
+from tests.embedded.conftest import as_root, assert_all_gone, owner, remember, remembered, socket_folder
 from tests.servers import folder_for_servers
 
 import luota_svc
@@ -29,25 +29,23 @@ def uid_of(pid: int) -> int:
 
 
 @as_root
-def test_as_root_both_run_as_nobody_and_reach_nothing_of_roots(state_dir):
-    with PrivateServers(state_dir, durable=False, log=print) as servers:
+def test_as_root_both_run_as_nobody_and_reach_nothing_of_roots(made):
+    with PrivateServers(made, durable=False, log=print) as servers:
         for keeper in (servers.postgres, servers.valkey):
             status = Path(f"/proc/{keeper.pid}/status").read_text()
             uid, gid = nobody().uid, nobody().gid
             assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n" in status
             assert f"Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n" in status
             assert "Groups:\t \n" in status
-        sockets = Path(servers.redis_url.removeprefix("unix://")).parent
+        sockets = socket_folder(servers.redis_url)
         assert (sockets.stat().st_uid, stat.S_IMODE(sockets.stat().st_mode)) == (nobody().uid, 0o700)
 
 
 @as_root
-def test_root_keeps_to_the_account_that_owns_the_data(state_dir):
-    with PrivateServers(state_dir, durable=False, log=print):
-        pass
-    for path in ((state_dir / "postgres"), *(state_dir / "postgres").rglob("*")):
+def test_root_keeps_to_the_account_that_owns_the_data(made):
+    for path in ((made / "postgres"), *(made / "postgres").rglob("*")):
         os.chown(path, 12345, 12345)
-    with PrivateServers(state_dir, durable=False, log=print) as servers:
+    with PrivateServers(made, durable=False, log=print) as servers:
         assert uid_of(servers.postgres.pid) == uid_of(servers.valkey.pid) == 12345
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 import uvloop
-from tests.embedded.conftest import assert_all_gone, processes_in, remember, remembered
+from tests.embedded.conftest import assert_all_gone, processes_in, remember, remembered, socket_folder
 
 from luota_svc.embedded import EmbeddedError, PrivateServers, run_servers
 from luota_svc.embedded.processes import wait_until
@@ -35,22 +35,22 @@ async def test_both_answer_at_the_addresses_that_are_given(state_dir):
     assert_all_gone(state_dir)
 
 
-async def test_what_was_committed_in_dev_is_on_disk(state_dir):
-    async with run_servers(state_dir, log=print) as servers:
+async def test_what_was_committed_in_dev_is_on_disk(made):
+    async with run_servers(made, log=print) as servers:
         with psycopg.connect(servers.database_url) as connection:
             for setting in ("fsync", "full_page_writes", "synchronous_commit"):
                 assert connection.execute(f"SHOW {setting}").fetchone() == ("on",)
 
 
-def test_it_runs_under_uvloop_too(state_dir):
+def test_it_runs_under_uvloop_too(made):
     async def use() -> bool:
-        async with run_servers(state_dir, durable=False, log=print) as servers:
+        async with run_servers(made, durable=False, log=print) as servers:
             with redis.Redis.from_url(servers.redis_url) as client:
                 return client.ping()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(use())
-    assert_all_gone(state_dir)
+    assert_all_gone(made)
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing(state_dir):
@@ -69,18 +69,16 @@ async def test_a_start_that_is_cancelled_leaves_nothing(state_dir):
         pass  # the folder is free and usable
 
 
-def test_a_warm_start_takes_less_than_two_seconds(state_dir):
-    with PrivateServers(state_dir, log=print):
-        pass
+def test_a_warm_start_takes_less_than_two_seconds(made):
     since = time.monotonic()
-    with PrivateServers(state_dir, log=print):
+    with PrivateServers(made, log=print):
         assert time.monotonic() - since < 2
 
 
 @pytest.mark.parametrize("which", ["postgres", "valkey"])
-def test_a_server_that_dies_is_started_again(state_dir, which):
+def test_a_server_that_dies_is_started_again(made, which):
     lines: queue.Queue[str] = queue.Queue()
-    with PrivateServers(state_dir, durable=False, log=lines.put) as servers:
+    with PrivateServers(made, durable=False, log=lines.put) as servers:
         remember(servers.database_url(), 1)
         for _ in range(2):
             before = getattr(servers, which).pid
@@ -94,15 +92,15 @@ def test_a_server_that_dies_is_started_again(state_dir, which):
     assert lines.empty()
 
 
-def test_a_server_that_cannot_be_started_again_is_tried_until_it_can(state_dir):
+def test_a_server_that_cannot_be_started_again_is_tried_until_it_can(made):
     lines: queue.Queue[str] = queue.Queue()
-    with PrivateServers(state_dir, durable=False, log=lines.put) as servers:
-        control = state_dir / "postgres" / "global" / "pg_control"
-        control.rename(state_dir / "pg_control")
+    with PrivateServers(made, durable=False, log=lines.put) as servers:
+        control = made / "postgres" / "global" / "pg_control"
+        control.rename(made / "pg_control")
         servers.postgres.kill()
         assert "starting it again" in lines.get(timeout=_SECONDS)
         assert "trying again" in lines.get(timeout=_SECONDS)
-        (state_dir / "pg_control").rename(control)
+        (made / "pg_control").rename(control)
         assert "answers again" in lines.get(timeout=_SECONDS)
 
 
@@ -127,24 +125,24 @@ def test_a_deep_state_folder_is_no_problem_for_the_sockets(state_dir):
     deep = state_dir.joinpath(*["a-folder-with-a-long-name"] * 8)
     with PrivateServers(deep, durable=False, log=print) as servers:
         remember(servers.database_url(), 1)
-        sockets = Path(servers.redis_url.removeprefix("unix://")).parent
+        sockets = socket_folder(servers.redis_url)
         assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
         assert len(os.fsencode(sockets)) < 80
 
 
-def test_a_long_temporary_folder_is_passed_by(state_dir, monkeypatch):
-    long = state_dir.parent / ("t" * 90)
+def test_a_long_temporary_folder_is_passed_by(made, monkeypatch):
+    long = made.parent / ("t" * 90)
     long.mkdir(mode=0o777)
     monkeypatch.setattr("tempfile.tempdir", str(long))
-    with PrivateServers(state_dir, durable=False, log=print) as servers:
+    with PrivateServers(made, durable=False, log=print) as servers:
         assert servers.redis_url.startswith("unix:///tmp/")
 
 
-def test_the_servers_get_no_setting_of_ours(state_dir, monkeypatch):
+def test_the_servers_get_no_setting_of_ours(made, monkeypatch):
     monkeypatch.setenv("LUOTA_ENCRYPTION_KEYS", "a-secret-word")
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("PGOPTIONS", "nonsense")
-    with PrivateServers(state_dir, durable=False, log=print) as servers:
+    with PrivateServers(made, durable=False, log=print) as servers:
         for keeper in (servers.postgres, servers.valkey):
             assert b"a-secret-word" not in Path(f"/proc/{keeper.pid}/environ").read_bytes()
-    assert processes_in(state_dir) == []
+    assert processes_in(made) == []

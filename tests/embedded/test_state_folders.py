@@ -53,14 +53,6 @@ def test_an_empty_folder_in_place_of_the_data_is_taken(state_dir):
         assert (state_dir / "postgres" / "PG_VERSION").exists()
 
 
-@pytest.fixture
-def made(state_dir):
-    """A state folder with data in it."""
-    with PrivateServers(state_dir, durable=False, log=print):
-        pass
-    return state_dir
-
-
 def test_data_of_another_major_version(made):
     version = made / "postgres" / "PG_VERSION"
     version.write_text("17\n")

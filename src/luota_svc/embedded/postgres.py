@@ -24,6 +24,7 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "128MB",
     "max_connections": "100",
+    "dynamic_shared_memory_type": "mmap",  # in our folder: a container's /dev/shm is small, and a kill leaves it dirty
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
