@@ -81,10 +81,11 @@ async def make_caller(installation: Installation, role: Role, workspace_id: UUID
 
 
 @pytest.fixture
-async def ingest(installation) -> AsyncIterator[Ingest]:
-    """The real path of a signal, on the same database and clock."""
-    owners, metrics = RunOwners(), Metrics()
-    database, clock = installation.database, installation.clock
+async def ingest(installation, database_url) -> AsyncIterator[Ingest]:
+    """The real path of a signal, on the same clock and, as in the real composition, on sessions of its own."""
+    owners, metrics, clock = RunOwners(), Metrics(), installation.clock
+    database = Database(database_url, name="tests-ingest", sessions=4)
+    await database.open()
     admission = Admission(
         database=database, limiter=installation.limiter, limits=IngestLimits(), owners=owners, metrics=metrics
     )
@@ -95,6 +96,7 @@ async def ingest(installation) -> AsyncIterator[Ingest]:
     await lanes.start()
     yield Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=lambda _facts: None)
     await lanes.stop()
+    await database.close()
 
 
 @dataclass
