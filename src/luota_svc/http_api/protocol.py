@@ -17,6 +17,7 @@ from luota_svc.clock import Clock
 from luota_svc.http_api.errors import BadTransfer, refusal_of
 from luota_svc.http_api.exchange import TROUBLE
 from luota_svc.http_api.journal import Journal
+from luota_svc.http_api.one_write import OneWrite
 
 # After our own 400 the rest of what the client sends is read and thrown away for so long, so that it sees the 400.
 _LINGER_SECONDS: Final = 1.0
@@ -129,6 +130,8 @@ class DoorProtocol(HttpToolsProtocol):
             if size > self._bounds.head_bytes:
                 raise _HeadTooLarge
         super().on_headers_complete()  # may raise over the URL: then this is still a head
+        if self.scope["method"] == "POST":
+            self.cycle.transport = OneWrite(self.transport)  # type: ignore[assignment] # all that a cycle asks of one
         self._phase = _Phase.BODY
 
     def on_message_complete(self) -> None:
