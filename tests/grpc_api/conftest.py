@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+import uvloop
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
@@ -35,6 +36,11 @@ BATCH = "luota.v1.IngestService/BatchIngest"
 CREATE_MONITOR = "luota.v1.MonitorService/CreateMonitor"
 GET_MONITOR = "luota.v1.MonitorService/GetMonitor"
 WAIT = 5.0
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """The loop that serves in production."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 class StubCore:
