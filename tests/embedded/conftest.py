@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -63,15 +63,21 @@ def socket_folder(redis_url: str) -> Path:
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Return the command lines of the processes that work in or below a folder."""
+    """Return the command lines of the processes that work in or below a folder, or name it."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if (entry / "cwd").readlink().is_relative_to(folder):
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
+        with suppress(FileNotFoundError, ProcessLookupError):
+            command = (entry / "cmdline").read_text().replace("\0", " ")
+            if f"-D {folder}" in command or _works_in(entry, folder):
+                found.append(command)
     return found
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink().is_relative_to(folder)
+    except PermissionError:  # root in a container may not look at nobody's
+        return False
 
 
 def assert_all_gone(folder: Path) -> None:
