@@ -14,6 +14,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from luota_svc.core.instants import to_timestamp
 from luota_svc.model.call import Call
 from luota_svc.model.errors import FieldProblem, InvalidRequest
 from luota_svc.model.idempotency import Idempotency
@@ -50,11 +51,7 @@ def text_of(value: UUID | None) -> str | None:
 
 def timestamp(at: datetime | None) -> Timestamp | None:
     """Return an instant as a message; None leaves the field unset."""
-    if at is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(at)
-    return message
+    return None if at is None else to_timestamp(at)
 
 
 def instant(message: Message, name: str, field: str) -> datetime | None:
