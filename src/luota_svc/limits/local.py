@@ -38,6 +38,13 @@ class LocalBuckets:
         """Charge each spend in order, each all or nothing."""
         return [self._decide(charge_for_key(spend)) for spend in spends]
 
+    async def spend_call(
+        self, address: str, address_limit: int, spends: Sequence[KeySpend]
+    ) -> tuple[Decision, list[Decision]]:
+        """Charge the address and, where it allows, each spend."""
+        of_address = self._decide(charge_for_address(address, address_limit, len(spends)))
+        return of_address, await self.spend_keys(spends) if of_address.allowed else []
+
     def spend(self, charge: Charge) -> Verdict:
         """Charge every bucket of `charge` (at least one), or none: as spend.lua does, to the letter."""
         now = int(self._clock.monotonic() * 1000)

@@ -104,6 +104,20 @@ class RedisLimiter:
             return [await self._decide(charge_for_key(spends[0]))]
         return await self._decide_batch([charge_for_key(spend) for spend in spends])
 
+    async def spend_call(
+        self, address: str, address_limit: int, spends: Sequence[KeySpend]
+    ) -> tuple[Decision, list[Decision]]:
+        """Charge the address and then each spend, in one round trip.
+
+        Two scripts, for they live in two slots: at the moment when an address runs dry its last call may still cost
+        its own key a token. From then on the refusal is remembered, and refused calls cost nothing.
+        """
+        of_address = charge_for_address(address, address_limit, len(spends))
+        if of_address.buckets and (denial := self._denials.recall(of_address)) is not None:
+            return self._decision(denial), []
+        first, *others = await self._decide_batch([of_address, *map(charge_for_key, spends)])
+        return first, others
+
     async def spend_strict(self, subject: str, policy_name: str, limit: int, interval_seconds: int) -> None:
         """Charge one token of a bucket of its own, for what must refuse when it cannot count.
 

@@ -77,6 +77,15 @@ class Limiter(Protocol):
         """Charge each spend in order, each all-or-nothing over its buckets; answers stand in the same order."""
         ...
 
+    async def spend_call(
+        self, address: str, address_limit: int, spends: Sequence[KeySpend]
+    ) -> tuple[Decision, list[Decision]]:
+        """Do both for a caller whose secret is known to be right, in one trip: the address first, one token a spend.
+
+        Where the address is refused, what was decided of the spends is void; their tokens may be gone.
+        """
+        ...
+
     @property
     def degraded(self) -> bool:
         """True while Redis is away and the buckets are this process's own."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luota_svc.model.errors import InvalidIngestKey, LuotaError, RateLimited, Unavailable
-from luota_svc.model.keys import KeyFacts, WorkspaceLimits
+from luota_svc.model.keys import KeyFacts, Token, WorkspaceLimits
 from luota_svc.model.limits import IngestLimits, KeySpend
 from luota_svc.rules.address import bucket_address
 from luota_svc.rules.ingest_key import DUMMY_HASH, choose_credential, parse_token, prefix_agrees, secret_matches
@@ -56,10 +56,19 @@ class Admission:
 
         Raises RateLimited where the address's bucket can't pay for all, InvalidIngestKey for a token that is none.
         """
-        await self._spend_address(call, len(reports))
-        facts = await self._verify(call)
+        token = self._token(call)
+        facts = self._facts.get(token.key_id) if token else None
+        if token is None or facts is None or not _opens(token, facts):
+            # A secret that is not known to be right pays at the address before anything is looked up.
+            await self._spend_address(call, len(reports))
+            facts = await self._verify(token)
+            call.subject.update(self._subjects[facts.key_id])
+            return facts, self._verdicts(call, await self._limiter.spend_keys(self._spends(facts, reports)))
         call.subject.update(self._subjects[facts.key_id])
-        return facts, await self._spend_keys(call, facts, reports)
+        address, spends = bucket_address(call.source_address), self._spends(facts, reports)
+        of_address, of_keys = await self._limiter.spend_call(address, self._limits.source_ip_minute, spends)
+        self._require(call, of_address)
+        return facts, self._verdicts(call, of_keys)
 
     def remember_limits(self, key_id: UUID, limits: WorkspaceLimits) -> None:
         """Take the limits of a key's workspace as a batch just read them."""
@@ -68,21 +77,22 @@ class Admission:
             self._effective[key_id] = (limits, self._merge(limits))
 
     async def _spend_address(self, call: Call, cost: int) -> None:
-        limit = self._limits.source_ip_minute
-        if not limit:
-            return
-        decision = await self._limiter.spend_address(bucket_address(call.source_address), limit, cost)
+        address = bucket_address(call.source_address)
+        self._require(call, await self._limiter.spend_address(address, self._limits.source_ip_minute, cost))
+
+    def _require(self, call: Call, decision: Decision) -> None:
         self._note(call, decision)
         if not decision.allowed:
             raise self._refusal(decision)
 
-    async def _spend_keys(self, call: Call, facts: KeyFacts, reports: Sequence[Report]) -> list[LuotaError | None]:
+    def _spends(self, facts: KeyFacts, reports: Sequence[Report]) -> list[KeySpend]:
         known = self._effective.get(facts.key_id)
         limits = known[1] if known else self._limits
-        spends = [
+        return [
             KeySpend(facts.workspace_id, facts.key_id, self._monitor_name(facts, report), limits) for report in reports
         ]
-        decisions = await self._limiter.spend_keys(spends)
+
+    def _verdicts(self, call: Call, decisions: list[Decision]) -> list[LuotaError | None]:
         for decision in decisions:
             self._note(call, decision)
         return [None if decision.allowed else self._refusal(decision) for decision in decisions]
@@ -98,15 +108,18 @@ class Admission:
             return str(owner or report.run_id)
         return str(report.monitor_id) if report.monitor_id else report.monitor or ""
 
-    async def _verify(self, call: Call) -> KeyFacts:
+    def _token(self, call: Call) -> Token | None:
         credential = choose_credential(call.credentials)
-        token = parse_token(credential) if credential else None
+        return parse_token(credential) if credential else None
+
+    async def _verify(self, token: Token | None) -> KeyFacts:
         if token is None:
             raise InvalidIngestKey
         facts = self._facts.get(token.key_id) or await self._look_up(token.key_id)
-        # An unknown id takes as long as a wrong secret.
-        matches = secret_matches(token.secret, facts.secret_hash if facts else DUMMY_HASH)
-        if facts is None or not matches or not prefix_agrees(token, facts):
+        if facts is None or not _opens(token, facts):
+            if facts is None:
+                # An unknown id takes as long as a wrong secret.
+                secret_matches(token.secret, DUMMY_HASH)
             raise InvalidIngestKey
         return facts
 
@@ -155,3 +168,9 @@ class Admission:
         return RateLimited(
             policy=decision.policy.wire_name, limit=decision.limit, retry_after_seconds=decision.reset_seconds
         )
+
+
+def _opens(token: Token, facts: KeyFacts) -> bool:
+    """Tell, in constant time, whether the token is the key's own."""
+    matches = secret_matches(token.secret, facts.secret_hash)
+    return matches and prefix_agrees(token, facts)
