@@ -1,4 +1,4 @@
-"""Real processes of Luota, started as an operator would: wait for what they say, end them by their pid, keep the rest."""
+"""Real processes of Luota, started as an operator would: wait for what they say, end them by pid, keep the rest."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.readiness import Readiness
 from luota_svc.core.ingest import IngestCore
@@ -144,7 +145,8 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         clock=clock,
         trusted_proxies=settings.doors.trusted_proxies,
     )
-    readiness = Readiness(database, grpc.set_ready)
+    first_admin = partial(bring_first_admin, database, clock, settings.bootstrap.token)
+    readiness = Readiness(database, grpc.set_ready, prepare=first_admin)
     app = build_app(
         core.methods,
         clock=clock,
@@ -156,11 +158,10 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         ),
         trusted_proxies=settings.doors.trusted_proxies,
     )
-    listen = settings.doors.http_listen
     http = HttpServer(
         app,
-        host=listen.host,
-        port=listen.port,
+        host=settings.doors.http_listen.host,
+        port=settings.doors.http_listen.port,
         clock=clock,
         bounds=Bounds(body_seconds=settings.doors.slow_body_seconds),
     )

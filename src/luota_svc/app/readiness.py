@@ -25,9 +25,16 @@ class Readiness:
     Were it to flip while PostgreSQL or Redis is away, the ingress would answer in place of our own 503.
     """
 
-    def __init__(self, database: Database, on_change: Callable[[bool], Awaitable[None]]) -> None:
-        """`on_change` hears each change."""
+    def __init__(
+        self,
+        database: Database,
+        on_change: Callable[[bool], Awaitable[None]],
+        *,
+        prepare: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`on_change` hears each change. `prepare` runs on the current database before the first, maybe often."""
         self._database = database
+        self._prepare = prepare
         self._on_change = on_change
         self._ready = False
         self._draining = False
@@ -77,6 +84,7 @@ class Readiness:
     async def _why_not(self) -> str | None:
         try:
             if await is_current(self._database):
+                await self._prepare()
                 return None
         except (Unavailable, MigrationError) as error:
             return str(error)

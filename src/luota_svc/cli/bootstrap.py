@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from typing import TYPE_CHECKING
 
 from luota_svc.cli import CommandFailed, Exit
 from luota_svc.cli.check_config import REQUIRED
 from luota_svc.clock import RealClock
-from luota_svc.model.errors import LuotaError
+from luota_svc.model.errors import LuotaError, Unavailable
 from luota_svc.settings import load
 from luota_svc.store.database import Database
 from luota_svc.usecases.bootstrap import BootstrapOutcome, Bootstrapped, ensure_admin
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 def run(_args: argparse.Namespace) -> int:
     """Make sure that the admin stands; repeating it with the same token changes nothing."""
     settings = load(os.environ, required=REQUIRED["bootstrap"])
+    # The pool tells of each try; the operator is told once, by us.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
         outcome = asyncio.run(_bootstrap(settings))
+    except Unavailable as error:
+        raise CommandFailed("PostgreSQL cannot be reached; look at LUOTA_DATABASE_URL and at the server") from error
     except LuotaError as error:
         raise CommandFailed(str(error)) from error
     if outcome.outcome is BootstrapOutcome.ENDED:

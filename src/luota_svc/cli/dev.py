@@ -99,7 +99,6 @@ def _public(demo: Demo) -> dict[str, Any]:
             {
                 "id": str(monitor.id),
                 "name": monitor.name,
-                "slug": monitor.slug,
                 "kind": monitor.kind.value,
                 "key": monitor.key,
             }

@@ -48,7 +48,9 @@ async def serve(settings: Settings, *, announce: Callable[[Application], Awaitab
             log.warning(names.LOG_SETTING_UNKNOWN, extra={"reason": warning})
         try:
             application = await build(settings, clock, lines)
-        except (OSError, AddressTaken) as error:
+        except OSError as error:
+            raise CommandFailed(error.strerror or str(error)) from error
+        except AddressTaken as error:
             raise CommandFailed(str(error)) from error
         log.info(names.LOG_STARTING, extra={"http_port": application.http_port, "grpc_port": application.grpc_port})
         try:
