@@ -32,6 +32,7 @@ _LOG = logging.getLogger(__name__)
 # sessions of the pool may have been cut with it, so one that can't be asked is no answer yet.
 _OUTCOME_SECONDS = 2.0
 _OUTCOME_PAUSE_SECONDS = 0.05
+_NEXT_SESSION_PAUSE_SECONDS = 0.005
 
 # What a member gets: its acceptance, or the model error that refuses it.
 Answer = Accepted | LuotaError
@@ -148,7 +149,8 @@ class Batch:
                 raise BatchFailed(BatchFailure.RERUN)
             if status is None or self._clock.monotonic() >= give_up_at:
                 raise BatchFailed(BatchFailure.LOST) from cause
-            await asyncio.sleep(_OUTCOME_PAUSE_SECONDS)
+            # A session that was cut too says nothing of the server's state: the next one may know at once.
+            await asyncio.sleep(_OUTCOME_PAUSE_SECONDS if cause is None else _NEXT_SESSION_PAUSE_SECONDS)
 
 
 def name_monitor(member: Member, owners: RunOwners) -> None:
