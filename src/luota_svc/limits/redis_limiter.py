@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Self
 
 from luota_svc.limits.breaker import Breaker
@@ -20,11 +21,14 @@ from luota_svc.limits.local import LocalBuckets
 from luota_svc.limits.wire import RedisAway, Wire
 from luota_svc.model.errors import RateLimited, Unavailable
 from luota_svc.model.limits import ALLOWED_UNKNOWN, Decision, KeySpend
+from luota_svc.telemetry import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from luota_svc.clock import Clock
+
+_LOG = logging.getLogger(__name__)
 
 
 class RedisLimiter:
@@ -61,7 +65,7 @@ class RedisLimiter:
         self._sending: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
         self._closed = False
-        self.last_trouble = ""  # what Redis (or its absence) said last; for the log
+        self.last_trouble = ""  # what Redis (or its absence) said last
 
     @property
     def degraded(self) -> bool:
@@ -217,6 +221,7 @@ class RedisLimiter:
         self._breaker.failed(refused=refused)
         if self._breaker.is_open and not was_open and not self._closed:
             self._probing = asyncio.create_task(self._probe_until_back(), name="limits-probe")
+            _LOG.warning(names.LOG_RATELIMIT_DEGRADED, extra={"reason": self.last_trouble})
             self._on_degraded(True)
 
     async def _probe_until_back(self) -> None:
@@ -228,6 +233,7 @@ class RedisLimiter:
                 self.last_trouble = str(away)
             else:
                 self._breaker.recovered()
+                _LOG.info(names.LOG_RATELIMIT_RESTORED)
                 self._on_degraded(False)
 
 
