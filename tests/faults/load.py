@@ -60,6 +60,7 @@ class Load:
     fleet: Fleet
     answers: list[Answer] = field(default_factory=list)
     pace_seconds: float = 0.01
+    name: str = "job"
     _numbers: Any = field(default_factory=itertools.count)
     _stopping: bool = False
 
@@ -85,7 +86,7 @@ class Load:
         while not self._stopping:
             number = next(self._numbers)
             monitor = self.fleet.monitors[number % len(self.fleet.monitors)]
-            start = {"monitorId": monitor, "externalRunId": f"job-{number}"}
+            start = {"monitorId": monitor, "externalRunId": f"{self.name}-{number}"}
             answer = await self.send(session, "/v1/runs/start", start)
             if answer.status == 202:
                 end = "success" if number % 3 else "fail"
