@@ -9,12 +9,16 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
+import grpc
 import psycopg
 import pytest
 from tests.acceptance.conftest import UNLIMITED
 from tests.acceptance.processes import LUOTA, eventually, resident_mib, running
-from tests.acceptance.services import luota, new_operator_token, serving, settings
+from tests.acceptance.services import Service, luota, new_operator_token, serving, settings
 
+from luota.v1 import ingest_service_pb2, ingest_service_pb2_grpc, runs_pb2
+
+_QUEUE = "luota_ingest_queue_members "
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
@@ -72,21 +76,63 @@ def test_neither_server_away_at_start_or_later_is_more_than_503_for_as_long_as_i
         assert witness.kept_in(pair.database_url()) == []
 
 
+def test_a_database_that_gives_no_rights_is_told_about_and_used_once_it_does(witness, database_url, redis_url):
+    role = f"stranger_{os.getpid()}"
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role} LOGIN")
+        try:
+            url = database_url.replace("postgresql://luota@", f"postgresql://{role}@")
+            with serving(witness, url, redis_url, ready=False) as service:
+                eventually(lambda: service.log("database_away"), 10, "a word about it")
+                assert "permission denied" in service.log("database_away")[-1]["reason"]
+                assert service.anybody.get("/readyz").status == 503
+                owner.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+                service.wait_ready()
+                assert service.admin.workspace("first").monitor().job.start("job", "1").status == 202
+        finally:
+            owner.execute(f"DROP OWNED BY {role}")
+            owner.execute(f"DROP ROLE {role}")
+
+
+def test_a_stop_before_it_was_ever_ready_is_clean(witness, tmp_path):
+    nowhere = f"postgresql:///d?host={tmp_path}"
+    with serving(witness, nowhere, f"unix://{tmp_path}/redis.sock", ready=False) as service:
+        assert service.anybody.get("/healthz").status == 200
+        assert service.process.stop(10) == 0
+
+
 def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(witness, database_url, redis_url):
-    with serving(witness, database_url, redis_url) as service, ThreadPoolExecutor(1) as apart:
+    with serving(witness, database_url, redis_url) as service, ThreadPoolExecutor(2) as apart:
         monitor = service.admin.workspace("first").monitor()
         with psycopg.connect(database_url) as holder, psycopg.connect(database_url, autocommit=True) as looker:
             holder.execute("SELECT FROM monitors FOR NO KEY UPDATE")
             answer = apart.submit(monitor.job.start, "job", "in-flight")
+            called = apart.submit(_start_by_grpc, service.grpc_target, monitor.token, "called")
             eventually(lambda: looker.execute(_WAITING).fetchone()[0], 4, "waiting for the monitor's row")
+            eventually(lambda: _queued(service) == 2, 4, "both in the queue")
             service.process.signal(signal.SIGTERM)
             service.process.line(lambda line: '"draining"' in line)
             eventually(lambda: _refuses(service.url), 5, "refusing new connections")
+            eventually(lambda: _refuses(service.grpc_target), 5, "refusing new calls")
             holder.rollback()
         assert answer.result(10).status == 202
+        assert called.result(10).run.external_run_id == "called"
         assert service.process.wait(10) == 0
         assert json.loads(service.process.out[-1])["event"] == "stopped"
-    assert count(database_url, "signals") == 1
+    assert count(database_url, "signals") == 2
+
+
+def _start_by_grpc(target: str, token: str, run: str) -> runs_pb2.RunReceipt:
+    key = ingest_service_pb2.RunKey(monitor_id="job", external_run_id=run)
+    with grpc.insecure_channel(target) as channel:
+        stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
+        request = ingest_service_pb2.StartRunRequest(run_key=key)
+        return stub.StartRun(request, timeout=10, metadata=[("x-luota-key", token)])
+
+
+def _queued(service: Service) -> int:
+    line = next(line for line in service.anybody.get("/metrics").text.splitlines() if line.startswith(_QUEUE))
+    return int(float(line.split()[1]))
 
 
 def _refuses(url: str) -> bool:

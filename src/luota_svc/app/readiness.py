@@ -88,4 +88,6 @@ class Readiness:
                 return None
         except (Unavailable, MigrationError) as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001 - no rights on a table, say: told, and asked again until it is mended
+            return f"{type(error).__name__}: {error}"
         return "migrations are not current; run luota-svc migrate"
