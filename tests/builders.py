@@ -178,6 +178,10 @@ class Process:
         """Send as one batch call; the limit of a hundred is the doors'."""
         return await self.ingest.report_many(self.call(token), reports)
 
+    def outcomes(self, outcome: str) -> int:
+        """Tell how many batches ended this way."""
+        return int(self.metrics._batch_outcomes[outcome]._value.get())
+
     async def start(self, monitor: UUID | str, run: str, **evidence: Any) -> Accepted:
         return await self.send(start(monitor, run, **evidence))
 

@@ -143,7 +143,8 @@ class IngestLanes:
             if member.monitor_id in self._held_monitors:
                 self._held.add([member])
                 continue
-            self._metrics.batch_waited(now - member.joined_at)
+            if not taken:
+                self._metrics.batch_waited(now - member.joined_at)
             taken.append(member)
         return taken
 
