@@ -97,6 +97,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         sessions=_BATCH_SESSIONS,
         statement_timeout_ms=_BATCH_STATEMENT_TIMEOUT_MS,
         lock_timeout_ms=_BATCH_LOCK_TIMEOUT_MS,
+        prepare_threshold=None,
     )
     lifecycle.on_stop("ingest sessions", batches.close, 5.0)
     await database.begin()

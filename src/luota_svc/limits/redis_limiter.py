@@ -119,8 +119,25 @@ class RedisLimiter:
         of_address = charge_for_address(address, address_limit, len(spends))
         if of_address.buckets and (denial := self._denials.recall(of_address)) is not None:
             return self._decision(denial), []
-        first, *others = await self._decide_batch([of_address, *map(charge_for_key, spends)])
-        return first, others
+        if len(spends) > 1:
+            first, *others = await self._decide_batch([of_address, *map(charge_for_key, spends)])
+            return first, others
+        # One signal is what comes thousands of times a second: both join before either is awaited.
+        of_key = charge_for_key(spends[0])
+        remembered = self._denials.recall(of_key)
+        address_answer = self._send([of_address]) if of_address.buckets else None
+        key_answer = self._send([of_key]) if of_key.buckets and remembered is None else None
+        first = await self._settled(of_address, address_answer)
+        if remembered is not None:
+            return first, [self._decision(remembered)]
+        return first, [await self._settled(of_key, key_answer)]
+
+    async def _settled(self, charge: Charge, answer: asyncio.Future[list[Verdict] | None] | None) -> Decision:
+        """Wait for what Redis says of one charge; decide here where it was not asked."""
+        if not charge.buckets:
+            return ALLOWED_UNKNOWN
+        verdicts = None if answer is None else await answer
+        return self._local_decision(charge) if verdicts is None else self._decision(verdicts[0])
 
     async def spend_strict(self, subject: str, policy_name: str, limit: int, interval_seconds: int) -> None:
         """Charge one token of a bucket of its own, for what must refuse when it cannot count.

@@ -72,9 +72,20 @@ class Database:
     """A pool of sessions with our limits set. Opened once; outlives every restart of the server."""
 
     def __init__(
-        self, url: str, *, name: str, sessions: int, statement_timeout_ms: int = 5_000, lock_timeout_ms: int = 1_000
+        self,
+        url: str,
+        *,
+        name: str,
+        sessions: int,
+        statement_timeout_ms: int = 5_000,
+        lock_timeout_ms: int = 1_000,
+        prepare_threshold: int | None = 5,
     ) -> None:
-        """Prepare the pool; nothing is dialled before `open`. `sessions` bounds what this process takes."""
+        """Prepare the pool; nothing is dialled before `open`. `sessions` bounds what this process takes.
+
+        `prepare_threshold` None is for sessions whose statements are prepared by hand (store/round_trip): psycopg
+        deallocates all of a session's statements at a rollback once it has prepared any itself.
+        """
         self._session = _SESSION.format(statement=statement_timeout_ms, lock=lock_timeout_ms)
         self.pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             url,
@@ -90,6 +101,7 @@ class Database:
                 "row_factory": dict_row,
                 "connect_timeout": 3,
                 "application_name": name,
+                "prepare_threshold": prepare_threshold,
                 **_KEEPALIVES,
             },
         )
