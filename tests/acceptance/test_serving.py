@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
+from pathlib import Path
 
 import grpc
 import psycopg
@@ -202,8 +204,11 @@ def test_what_is_counted_can_be_read_and_names_no_tenant(pair, workspace):
     page = pair[0].anybody.get("/metrics")
     assert page.status == 200
     assert page.headers["content-type"].startswith("text/plain")
+    told = (Path(__file__).parents[2] / "docs" / "operators.md").read_text()
+    documented = set(re.findall(r"`(luota_\w+)`", told))
+    assert len(documented) > 3
+    assert {name for name in documented if name not in page.text} == set()
     assert "luota_requests_total{" in page.text
-    assert "luota_batch_members" in page.text
     assert monitor.id not in page.text
 
 

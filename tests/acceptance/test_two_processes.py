@@ -159,3 +159,11 @@ def test_a_monitors_60_a_minute_are_60_over_both(pair, workspace, doors):
     assert refused.headers["retry-after"] == str(refused.json["retryAfterSeconds"])
     assert 0 < refused.json["retryAfterSeconds"] <= 72
     assert rows(pair[2], "SELECT count(*) FROM runs WHERE monitor_id = %s", monitor.id) == [(60,)]
+
+
+def test_a_workspaces_own_limit_holds_over_both_from_its_first_signal_on(workspace, doors):
+    monitor = workspace(monitorTokenMinute=5).monitor()
+    one, two = doors(monitor.job, key=monitor.token)
+    answers = [door.start("job", f"{n}") for n, door in enumerate((one, two) * 4)]
+    assert [answer.status for answer in answers] == [202] * 5 + [429] * 3
+    assert answers[-1].json["limit"] == 5

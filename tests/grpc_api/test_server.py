@@ -16,7 +16,7 @@ async def test_a_second_server_on_the_port_is_told_so_in_one_line(
     bench: Bench, capfd: pytest.CaptureFixture[str]
 ) -> None:
     other = bench.unstarted()
-    with pytest.raises(AddressTaken, match=f"^port {bench.port} is taken$"):
+    with pytest.raises(AddressTaken, match=f"^port {bench.port} is taken on 127.0.0.1; "):
         await other.start(f"127.0.0.1:{bench.port}")
     assert capfd.readouterr().err == ""
     await bench.send(START, b"")

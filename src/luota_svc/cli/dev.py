@@ -118,7 +118,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _banner(http_url: str, grpc_target: str, state_dir: Path, demo: Demo) -> str:
     monitor = next(entry for entry in demo.monitors if entry.kind == "run")
-    run_id = f"try-{RealClock().now():%H%M%S}"
+    run_id = f"try-{RealClock().now():%Y%m%d-%H%M%S}"
     key, bearer = f"-H 'X-Luota-Key: {monitor.key}'", f"-H 'Authorization: Bearer {demo.operator_token}'"
     start = json.dumps({"monitorId": monitor.slug, "externalRunId": run_id})
     finish = json.dumps({"monitorId": monitor.slug, "externalRunId": run_id, "exitCode": 1, "summary": "disk full"})
