@@ -44,6 +44,12 @@ async def test_an_authorization_that_is_no_bearer_is_no_credential(bench: Bench)
     assert bench.core.last_call.credentials == ("one",)
 
 
+@pytest.mark.parametrize("empty", [{"x_watchflow_key": ""}, {"authorization": "Bearer "}])
+async def test_an_empty_credential_is_none(bench: Bench, empty: dict[str, str]) -> None:
+    await bench.send(START, start_request(), x_luota_key="one", **empty)
+    assert bench.core.last_call.credentials == ("one",)
+
+
 @pytest.mark.parametrize("sent", ["short", "x" * 129, "has space in it", "", " " * 10])
 async def test_a_request_id_that_breaks_the_rule_is_dropped(bench: Bench, sent: str) -> None:
     await bench.send(START, start_request(), x_request_id=sent)

@@ -39,6 +39,7 @@ class CallReader:
             if key in {"x-luota-key", "x-watchflow-key"}:
                 credentials.append(value)
             elif key == "authorization":
+                # Other schemes belong to whatever stands in front of us.
                 if value[: len(_BEARER)].lower() == _BEARER:
                     credentials.append(value[len(_BEARER) :].strip())
             elif key in {"x-request-id", "traceparent", "idempotency-key"}:
@@ -55,7 +56,7 @@ class CallReader:
             received_at=clock.now(),
             expires_at=clock.monotonic() + budget,
             source_address=source_address(context.peer(), forwarded_for, self._trusted_proxies),
-            credentials=tuple(credentials),
+            credentials=tuple(filter(None, credentials)),  # an empty one shows nothing, as at the HTTP door
             caller_request_id=_caller_request_id(single.get("x-request-id")),
             traceparent=single.get("traceparent"),
             idempotency_key=single.get("idempotency-key"),
