@@ -46,6 +46,11 @@ def ping(call, **evidence):
     return ping_report(call, pb.PingRequest(monitor_id=MONITOR, evidence=Evidence(**evidence)))
 
 
+@pytest.mark.parametrize(("sent", "kept"), [(MONITOR.upper(), MONITOR.lower()), ("Nightly-1", "Nightly-1")])
+def test_a_pings_key_is_one_id_in_any_case_or_the_callers_word_to_the_letter(call, sent, kept):
+    assert ping_report(call, pb.PingRequest(monitor_id=MONITOR, signal_id=sent)).signal_key == kept
+
+
 def test_a_start_says_what_it_says(call):
     report = start_report(call, pb.StartRunRequest(run_key=KEY, timeout_seconds=60))
     assert report == signals.Report(

@@ -78,7 +78,8 @@ def ping_report(call: Call, request: pb.PingRequest) -> Report:
         monitor_id=monitor_id,
         monitor=slug,
         workspace_id=UUID(workspace) if workspace else None,
-        signal_key=signal_key,
+        # An id says the same in any case; any other key is the caller's own word, to the letter.
+        signal_key=signal_key.lower() if signal_key is not None and _UUID.fullmatch(signal_key) else signal_key,
         notes=notes,
     )
 
