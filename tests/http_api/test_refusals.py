@@ -112,6 +112,10 @@ async def test_a_refusal_after_admission_tells_the_bucket(door: Door) -> None:
         "/v1/runs/%00/success",
         "/v1/runs/%FF%FE/success",
         "/v1/monitors/x/y/z/ping",
+        "/v1/runs/begin",
+        "/v1/monitors/nightly",
+        "/v1/monitors/nightly:pause",
+        "/v1/workspaces/demo/monitors",
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])

@@ -17,10 +17,10 @@ EXCHANGE: Final = "luota.exchange"
 Answer = Callable[[Exchange, dict[str, str]], Awaitable[None]]
 
 
-class SegmentConvertor(Convertor[str]):
-    """What stands in a path segment before a `:verb`."""
+class IdConvertor(Convertor[str]):
+    """An id in a path, in any case. A malformed one makes it no path of ours, whatever the method or the token."""
 
-    regex = "[^/:]+"
+    regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
     def convert(self, value: str) -> str:
         """Return the text as it stands."""
@@ -31,7 +31,7 @@ class SegmentConvertor(Convertor[str]):
         return value
 
 
-register_url_convertor("segment", SegmentConvertor())
+register_url_convertor("id", IdConvertor())
 
 
 class Path:

@@ -37,6 +37,8 @@ _VARIABLE: Final = re.compile(r"\{([a-z_.]+)\}")
 _WHOLE: Final = "*"
 _MASK: Final = "update_mask"
 _KEY: Final = "idempotency_key"
+# What a path may name that is no id: a request is looked up by its caller's own word too.
+_TEXTS: Final = frozenset({"request_id"})
 # A guard, no setting: it says which version was read and is never itself changed.
 _GUARD: Final = "version"
 
@@ -58,16 +60,11 @@ class Binding:
 def management_routes(methods: Mapping[str, Method], clock: Clock) -> list[BaseRoute]:
     """Return a route for every path of luota.v1's HTTP rules. Raises LookupError naming a method without a body."""
     answers: dict[tuple[str, str], dict[str, Answer]] = {}
-    every = list(bindings())
-    paths = [binding.path for binding in every]
-    for binding in every:
+    for binding in bindings():
         if binding.rpc not in methods:
             raise LookupError(f"no implementation of {binding.rpc}")
         transcoder = Transcoder(binding, methods[binding.rpc], clock)
-        path = binding.path
-        if any(other.startswith(f"{path}:") for other in paths):
-            path = path.removesuffix("}") + ":segment}"
-        answers.setdefault((path, binding.template), {})[binding.verb] = transcoder.answer
+        answers.setdefault((binding.path, binding.template), {})[binding.verb] = transcoder.answer
     return [route(path, template, verbs) for (path, template), verbs in answers.items()]
 
 
@@ -172,7 +169,8 @@ def _binding(method: MethodDescriptor, rule: HttpRule) -> Binding:
     variables = {f"p{index}": path for index, path in enumerate(_VARIABLE.findall(template))}
     path = template
     for name, field in variables.items():
-        path = path.replace(f"{{{field}}}", f"{{{name}}}")
+        kind = "" if field in _TEXTS else ":id"
+        path = path.replace(f"{{{field}}}", f"{{{name}{kind}}}")
     assert method.containing_service is not None
     request: Descriptor = method.input_type
     return Binding(
