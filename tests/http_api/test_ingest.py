@@ -271,6 +271,40 @@ async def test_a_signal_that_is_no_text_harms_none_of_its_neighbours(door: Door)
     assert door.core.request.signals[0].ping.monitor_id == "b"
 
 
+@pytest.mark.parametrize("bad", ["[" * 70 + "]" * 70, "[" * 300 + "]" * 300, "1e999", '"\\u0000"'])
+async def test_a_payload_that_is_refused_harms_no_neighbour(door: Door, bad: str) -> None:
+    door.core.scripts["BatchIngest"] = lambda _call, _request: ingest.BatchIngestResponse(
+        results=[ingest.BatchResult(ping=ping_receipt())]
+    )
+    signal = '{"type":"ping","monitorId":"a","payload":%s}'
+    body = f'{{"x":"1e999","signals":[{signal % bad},{signal % 1}]}}'.encode()
+    answer = await door.ask("POST", "/v1/ingest/batch", body)
+    assert [result["status"] for result in answer.json["results"]] == [400, 202]
+
+
+@pytest.mark.parametrize(
+    ("around", "problem"),
+    [
+        (b'"\\u0000"', "must not contain U+0000"),
+        (b'"\xff"', "must be UTF-8"),
+        (b"1e999", "must not contain a number beyond the range of a double"),
+        (b"[" * 70 + b"]" * 70, "must be balanced and nested at most 64 deep"),
+        (b"[" * 9_000 + b"]" * 9_000, "must be balanced and nested at most 64 deep"),
+    ],
+)
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_what_stands_around_the_signals_is_checked_as_any_body(
+    door: Door, around: bytes, problem: str, where: str
+) -> None:
+    signal = b'{"type":"ping","monitorId":"a","x":%b}' % around
+    # The same text stands around the signals and as one of them: the one may be refused by itself, the other not.
+    signals, extra = b'"signals":[%b,{"type":"ping","monitorId":"a"}]' % signal, b'"x":%b' % signal
+    body = b"{%b}" % b",".join([extra, signals] if where == "before" else [signals, extra])
+    answer = await door.ask("POST", "/v1/ingest/batch", body)
+    assert (answer.status, answer.json["error"]) == (400, f"The body {problem}")
+    assert not door.core.calls
+
+
 @pytest.mark.parametrize("count", [0, 101])
 async def test_a_batch_holds_1_to_100_signals(door: Door, count: int) -> None:
     answer = await door.ask("POST", "/v1/ingest/batch", {"signals": [{"type": "ping", "monitorId": "m"}] * count})

@@ -16,7 +16,7 @@ DEPTH_MAX: Final = 64
 _NOT_UTF8: Final = "must be UTF-8"
 _NUL: Final = "must not contain U+0000"
 _SURROGATE: Final = "must not contain a lone surrogate"
-_DEPTH: Final = f"must be balanced and nested at most {DEPTH_MAX} deep"
+DEPTH: Final = f"must be balanced and nested at most {DEPTH_MAX} deep"
 _NUMBER: Final = "must not contain a number beyond the range of a double"
 _SYNTAX: Final = "must be one JSON value"
 
@@ -86,7 +86,7 @@ def check_structure(body: bytes) -> str | None:
     if deep:
         brackets = bare.translate(_BRACKETS, _NO_BRACKETS)
         if _NESTED.fullmatch(brackets) is None:
-            return _DEPTH
+            return DEPTH
     return _NUMBER if large and _overflows(bare) else None
 
 
