@@ -116,7 +116,8 @@ class Load:
         return Counter(answer.status for answer in self.answers)
 
     def answered(self, status: int, *, since: float = 0.0) -> int:
-        return sum(answer.status == status and answer.at >= since for answer in self.answers)
+        """Count the answers of a status that came after `since`."""
+        return sum(answer.status == status and answer.at + answer.seconds >= since for answer in self.answers)
 
     def percentile(self, share: float, *, since: float = 0.0) -> float:
         """Return a percentile of the seconds that answers took."""

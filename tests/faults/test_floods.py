@@ -101,7 +101,7 @@ async def test_a_flood_of_too_large_bodies_fills_no_memory_and_the_others_are_se
 
 async def test_memory_stays_flat_under_a_steady_load(database_url, redis_url, full):
     fleet = make_fleet(database_url)
-    wanted = 100_000 if full else 3_000
+    wanted = 100_000 if full else 1_600
     async with serving(database_url, redis_url) as service, aiohttp.ClientSession() as session:
         idle = service.resident_mib()
         assert idle <= 120

@@ -25,7 +25,7 @@ async def test_two_processes_an_operator_and_a_sweep_on_the_same_monitors_break_
                 asyncio.create_task(_resolve(two.url, fleet, done)),
                 asyncio.create_task(_sweep(database_url, done)),
             ]
-            wanted = 20_000 if full else 1_500
+            wanted = 20_000 if full else 500
             await until(lambda: all(load.answered(202) > wanted for load in loads), 300 if full else 30)
             done.set()
             resolved, resolved_too, swept = await asyncio.gather(*others)
@@ -38,7 +38,7 @@ async def test_two_processes_an_operator_and_a_sweep_on_the_same_monitors_break_
         note(f"resolves {dict(statuses)}, {swept} rows swept")
         assert statuses.keys() <= {200, 503}
         assert statuses[200] > 5
-        assert swept > 100
+        assert swept > 50
         assert not [line for service in (one, two) for line in service.lines() if line.get("level") == "error"]
     require_nothing_lost(database_url, loads[0].answers + loads[1].answers)
     require_sound_incidents(database_url)
