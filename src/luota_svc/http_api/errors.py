@@ -33,7 +33,7 @@ _CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How one error is said: `code` is the stable word for logs and records, also where the body shows none."""
+    """How one error is said: `code` is its word in logs and records, the same at both doors whatever the body shows."""
 
     status: int
     code: str
@@ -64,8 +64,10 @@ def refusal_of(_error: BaseException) -> Refusal:
     return _coded(500, "internal", "Internal error")
 
 
-def _coded(status: int, code: str, sentence: str, *headers: Header, **more: Any) -> Refusal:
-    return Refusal(status, code, encode_json({"code": code, "error": sentence, **more}), headers)
+def _coded(
+    status: int, code: str, sentence: str, *headers: Header, recorded_as: str | None = None, **more: Any
+) -> Refusal:
+    return Refusal(status, recorded_as or code, encode_json({"code": code, "error": sentence, **more}), headers)
 
 
 @refusal_of.register
@@ -81,7 +83,7 @@ def _(_error: InvalidIngestKey) -> Refusal:
 
 @refusal_of.register
 def _(_error: InvalidOperatorToken) -> Refusal:
-    return _coded(401, "unauthenticated", "Invalid operator token", _CHALLENGE)
+    return _coded(401, "unauthenticated", "Invalid operator token", _CHALLENGE, recorded_as="invalid_operator_token")
 
 
 @refusal_of.register
@@ -102,17 +104,17 @@ def _(error: MethodNotAllowed) -> Refusal:
 @refusal_of.register
 def _(error: RunConflict) -> Refusal:
     run = {"id": str(error.run.id), "state": error.run.state.value}
-    return _coded(409, "run_conflict", str(error), run=run)
+    return _coded(409, "run_conflict", str(error), run=run, recorded_as="run_already_completed")
 
 
 @refusal_of.register
 def _(error: ResourceConflict) -> Refusal:
-    return _coded(409, "conflict", str(error))
+    return _coded(409, "conflict", str(error), recorded_as="resource_conflict")
 
 
 @refusal_of.register
 def _(_error: PayloadTooLarge) -> Refusal:
-    return _coded(413, "request_failed", "Request failed")
+    return _coded(413, "request_failed", "Request failed", recorded_as="payload_too_large")
 
 
 @refusal_of.register
@@ -128,7 +130,7 @@ def _(error: RateLimited) -> Refusal:
         "retryAfterSeconds": error.retry_after_seconds,
         "limit": error.limit,
     }
-    return Refusal(429, "rate_limited", encode_json(body), (_retry_after(error.retry_after_seconds),))
+    return Refusal(429, "rate_limit_exceeded", encode_json(body), (_retry_after(error.retry_after_seconds),))
 
 
 @refusal_of.register
