@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.builders import until
 
 from luota_svc.clock import RealClock
 from luota_svc.limits import RedisLimiter
@@ -71,9 +72,14 @@ async def tls_in_front_of(port, certificate):
 async def test_tls_with_a_known_authority_counts(valkey, certificate):
     async with tls_in_front_of(valkey.port, certificate) as port:
         url = f"rediss://127.0.0.1:{port}/3?ssl_ca_certs={certificate}"
-        async with RedisLimiter(url, RealClock()) as limiter:
-            assert limiter.last_trouble == ""
-            assert (await limiter.spend_address(ADDRESS, 5)).remaining == 4
+        async with RedisLimiter(url, RealClock(), probe_seconds=0.05) as limiter:
+            # A handshake has 100 ms; where the machine is too busy for that, the probe gets through soon after.
+            await until(lambda: not limiter.degraded)
+            for _ in range(20):
+                decision = await limiter.spend_address(ADDRESS, 100)
+                if decision.policy is not None:
+                    break
+            assert 80 <= decision.remaining < 100
     assert b"db3:keys=" in valkey.command("INFO", "keyspace")
 
 
