@@ -23,10 +23,13 @@ UNLIMITED = {
 
 
 @pytest.fixture(scope="session")
-def witness() -> Iterator[Witness]:
+def witness(servers: PrivateServers) -> Iterator[Witness]:
     """Whatever the processes say in the whole session; no secret that any test used may be in it."""
     witness = Witness()
     yield witness
+    # PostgreSQL logs the statements that fail, with their values if a client sends them so.
+    for log in servers._state_dir.glob("*.log"):
+        witness.hears(log.name, log.read_text(errors="replace").splitlines())
     assert witness.given_away() == []
 
 

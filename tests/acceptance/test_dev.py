@@ -61,6 +61,10 @@ class Dev:
     def sockets(self) -> Path:
         return Path((self.state_dir / "socket-folder").read_text().strip())
 
+    @property
+    def database_url(self) -> str:
+        return f"postgresql://luota@/luota?host={self.sockets}"
+
     def key(self, kind: str) -> str:
         return next(monitor["key"] for monitor in self.facts["monitors"] if monitor["kind"] == kind)
 
@@ -98,6 +102,8 @@ def developing(witness, state_dir, argv=None, env=None, **how) -> Iterator[Dev]:
             # The lines to paste hold the demo's tokens: that is what they are for.
             said = [line for line in process.out if not line.startswith("  curl ")]
             witness.hears("dev", [*said, *process.err])
+            for log in state_dir.glob("*.log"):
+                witness.hears(log.name, log.read_text(errors="replace").splitlines())
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +180,7 @@ def test_every_kind_of_demo_monitor_takes_its_signal_and_a_second_start_finds_th
         record_property("warm_start_seconds", round(dev.seconds, 2))
         # Five on a quiet machine; here other tests have the cores too.
         assert dev.seconds < 20
+        assert witness.kept_in(dev.database_url) == []
 
 
 def test_a_second_dev_on_the_same_folder_is_told_who_has_it_and_harms_nobody(witness, state_dir):
@@ -185,6 +192,14 @@ def test_a_second_dev_on_the_same_folder_is_told_who_has_it_and_harms_nobody(wit
             assert f"in use by process {dev.process.pid}" in line
         assert json.loads((state_dir / "dev.json").read_text()) == dev.facts
         assert Caller(dev.facts["httpUrl"], witness).get("/readyz").status == 200
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with running(command(tmp_path / "file" / "state")) as process:
+        assert process.wait() == 1
+    [line] = process.err
+    assert line == f"luota-svc: state folder {tmp_path / 'file' / 'state'} can't be used: Not a directory"
 
 
 @pytest.mark.parametrize("door", ["http_port", "grpc_port"])
@@ -242,7 +257,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(state_dir):
 def test_a_second_ctrl_c_does_not_wait_for_what_is_in_flight(witness, state_dir):
     with developing(witness, state_dir) as dev, ThreadPoolExecutor(1) as apart:
         job = Caller(dev.facts["httpUrl"], witness, key=dev.key("run"))
-        url = f"postgresql://luota@/luota?host={dev.sockets}"
+        url = dev.database_url
         with closing(psycopg.connect(url)) as holder, closing(psycopg.connect(url, autocommit=True)) as looker:
             holder.execute("SELECT FROM monitors FOR NO KEY UPDATE")
             answer = apart.submit(job.start, "nightly-backup", f"in-flight-{dev.process.pid}")

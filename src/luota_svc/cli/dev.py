@@ -36,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     settings = load(os.environ).with_doors(
         http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port)
     )
-    args.state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        args.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(f"state folder {args.state_dir} can't be used: {error.strerror}") from error
     return uvloop.run(_dev(settings, args.state_dir))
 
 
