@@ -255,6 +255,7 @@ async def ingest_process(
         tracing=build_tracing({}),
         owners=owners,
         on_limits=admission.remember_limits,
+        on_dead=admission.remember_dead,
     )
     lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()

@@ -90,7 +90,12 @@ async def ingest(installation, database_url) -> AsyncIterator[Ingest]:
         database=database, limiter=installation.limiter, limits=IngestLimits(), owners=owners, metrics=metrics
     )
     batch = Batch(
-        database=database, clock=clock, tracing=build_tracing({}), owners=owners, on_limits=admission.remember_limits
+        database=database,
+        clock=clock,
+        tracing=build_tracing({}),
+        owners=owners,
+        on_limits=admission.remember_limits,
+        on_dead=admission.remember_dead,
     )
     lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()

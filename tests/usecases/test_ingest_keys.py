@@ -287,6 +287,18 @@ async def test_a_wrong_token_is_charged_to_its_address_alone(world, monitor):
         await process.ingest.report(call, start(monitor, "r"))
 
 
+@pytest.mark.parametrize("dead", ["revoked_at = now()", "expires_at = now()"])
+async def test_a_token_that_was_taken_away_drains_no_bucket_of_its_workspace(world, monitor, dead):
+    taken_away = world.make_key()
+    async with ingest_process(world, limits=replace(NO_LIMITS, workspace_minute=3)) as process:
+        world.rows(f"UPDATE ingest_keys SET {dead} WHERE id = %s", taken_away.token.split(".")[1])
+        for _ in range(6):
+            await refused(process.send(start(monitor, "r"), taken_away.token))
+        # The first of them was the one that told: it had paid as a living key does.
+        await process.start(monitor, "a")
+        await process.start(monitor, "b")
+
+
 async def test_closes_of_many_runs_that_another_process_started_share_no_bucket(world):
     monitors = [world.monitor() for _ in range(3)]
     limits = replace(NO_LIMITS, monitor_token_minute=1)

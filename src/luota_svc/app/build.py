@@ -128,7 +128,14 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
 
     owners = RunOwners()
     admission = Admission(database=batches, limiter=limiter, limits=settings.limits, owners=owners, metrics=metrics)
-    batch = Batch(database=batches, clock=clock, tracing=tracing, owners=owners, on_limits=admission.remember_limits)
+    batch = Batch(
+        database=batches,
+        clock=clock,
+        tracing=tracing,
+        owners=owners,
+        on_limits=admission.remember_limits,
+        on_dead=admission.remember_dead,
+    )
     lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()
     lifecycle.on_stop("ingest lanes", lanes.stop, 5.0)

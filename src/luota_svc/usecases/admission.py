@@ -50,6 +50,7 @@ class Admission:
         self._facts: dict[UUID, KeyFacts] = {}
         self._subjects: dict[UUID, dict[str, str]] = {}
         self._effective: dict[UUID, tuple[WorkspaceLimits, IngestLimits]] = {}
+        self._dead: dict[UUID, None] = {}
 
     async def admit(self, call: Call, reports: Sequence[Report]) -> tuple[KeyFacts, list[LuotaError | None]]:
         """Return the key's facts and, for each report, None or the refusal that stands in its place.
@@ -58,7 +59,7 @@ class Admission:
         """
         token = self._token(call)
         facts = self._facts.get(token.key_id) if token else None
-        if token is None or facts is None or not _opens(token, facts):
+        if token is None or facts is None or token.key_id in self._dead or not _opens(token, facts):
             # A secret that is not known to be right pays at the address before anything is looked up.
             await self._spend_address(call, len(reports))
             facts = await self._verify(token)
@@ -75,6 +76,15 @@ class Admission:
         known = self._effective.get(key_id)
         if known is None or known[0] != limits:
             self._effective[key_id] = (limits, self._merge(limits))
+
+    def remember_dead(self, key_id: UUID) -> None:
+        """Take it from a batch that a key is revoked or expired, which never ends: from now on it is a failed key.
+
+        Whoever still holds a token that was taken away must not be able to empty its workspace's buckets with it.
+        """
+        self._dead[key_id] = None
+        if len(self._dead) > _KEYS_MAX:
+            del self._dead[next(iter(self._dead))]
 
     async def _spend_address(self, call: Call, cost: int) -> None:
         address = bucket_address(call.source_address)
@@ -116,10 +126,11 @@ class Admission:
         if token is None:
             raise InvalidIngestKey
         facts = self._facts.get(token.key_id) or await self._look_up(token.key_id)
-        if facts is None or not _opens(token, facts):
-            if facts is None:
-                # An unknown id takes as long as a wrong secret.
-                secret_matches(token.secret, DUMMY_HASH)
+        if facts is None:
+            # An unknown id takes as long as a wrong secret.
+            secret_matches(token.secret, DUMMY_HASH)
+            raise InvalidIngestKey
+        if not _opens(token, facts) or token.key_id in self._dead:
             raise InvalidIngestKey
         return facts
 

@@ -49,13 +49,15 @@ class Batch:
         tracing: Tracing,
         owners: RunOwners,
         on_limits: Callable[[UUID, WorkspaceLimits], None],
+        on_dead: Callable[[UUID], None],
     ) -> None:
-        """Take what a batch works with; `on_limits` hears each key's workspace limits as they are now."""
+        """Take what a batch works with; `on_limits` hears each live key's workspace limits, `on_dead` of dead keys."""
         self._database = database
         self._clock = clock
         self._tracing = tracing
         self._owners = owners
         self._on_limits = on_limits
+        self._on_dead = on_dead
 
     async def transact(self, members: Sequence[Member], *, held: AbstractSet[UUID] = frozenset()) -> list[Answer]:
         """Fold the members in one transaction and return their answers in order; raise BatchFailed if none landed.
@@ -89,9 +91,12 @@ class Batch:
             return await transaction.find_locked(_wanted(members).monitors)
 
     async def _transact(self, transaction: IngestTransaction, members: Sequence[Member], answers: list[Answer]) -> None:
-        loaded = await transaction.load(_wanted(members))
+        wanted = _wanted(members)
+        loaded = await transaction.load(wanted)
         for key_id, limits in loaded.live_keys.items():
             self._on_limits(key_id, limits)
+        for key_id in wanted.keys - loaded.live_keys.keys():
+            self._on_dead(key_id)
         fold = Fold(loaded, self._clock)
         for member in members:
             try:
