@@ -86,6 +86,22 @@ async def test_of_many_held_monitors_the_one_that_comes_free_does_not_wait_for_t
     assert all(isinstance(answer, Accepted) for answer in await asyncio.gather(*calls))
 
 
+async def test_a_fault_while_asking_who_is_held_ends_no_lane(world, process, monitor, monkeypatch):
+    other = world.monitor()
+    with psycopg.connect(world.url) as holder:
+        hold(holder, monitor)
+        with monkeypatch.context() as patch:
+
+            async def faulty(_members):
+                raise RuntimeError("a fault of ours")
+
+            patch.setattr(process.lanes._batch, "find_locked", faulty)
+            assert isinstance(await outcome_of(process.start(monitor, "r")), Unavailable)
+        assert (await process.start(other, "r")).run.state == "running"
+        holder.rollback()
+    assert (await process.start(monitor, "r")).run.state == "running"
+
+
 async def test_a_held_row_that_is_no_monitors_stops_its_own_monitor_alone(world, process, monitor):
     """A worker that hangs with a delivery in its hands: the resolve that would cancel it waits, others do not."""
     world.route()

@@ -243,7 +243,7 @@ class IngestLanes:
         asked = list(self._held.waiting) if lane is self._held else members
         try:
             locked = await self._batch.find_locked(asked)
-        except BatchFailed as failed:
+        except Exception as failed:  # noqa: BLE001 - whatever it is, it must not end the lane
             if lane is self._main:
                 lost = BatchFailed(BatchFailure.LOST)
                 lost.__cause__ = failed
