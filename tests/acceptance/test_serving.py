@@ -57,11 +57,14 @@ def test_neither_server_away_at_start_or_later_is_more_than_503_for_as_long_as_i
         pair.postgres.start()
         assert luota("migrate", {"LUOTA_DATABASE_URL": pair.database_url()}).returncode == 0
         service.wait_ready()
-        job = service.admin.workspace("first").monitor().job
+        admin = service.admin.workspace("first")
+        job = admin.monitor().job
         assert job.start("job", "1").status == 202
 
         pair.valkey.kill()
         assert job.start("job", "2").status == 202
+        assert admin.caller.post(f"/v1/workspaces/{admin.workspace_id}/keys", {"name": "more"}).status == 503
+        assert len(service.log("ratelimit_degraded")) == 1
         pair.postgres.kill()
         # A session may outlive its killed server by a statement.
         refused = eventually(lambda: (answer := job.start("job", "3")).status != 202 and answer, 5, "a refusal")
@@ -74,6 +77,7 @@ def test_neither_server_away_at_start_or_later_is_more_than_503_for_as_long_as_i
         pair.postgres.start()
         pair.valkey.start()
         eventually(lambda: job.start("job", "3").status == 202, 15, "recovery")
+        eventually(lambda: service.log("ratelimit_restored"), 15, "buckets in Valkey again")
         assert count(pair.database_url(), "runs") == 3
         assert service.process.stop() == 0
         assert witness.kept_in(pair.database_url()) == []

@@ -117,6 +117,30 @@ def test_a_drain_as_long_as_the_stop_is_refused():
     assert problem == "LUOTA_DRAIN_SECONDS: 45 must be less than LUOTA_STOP_SECONDS, which is 45"
 
 
+def test_a_broken_value_hides_no_problem_of_the_others():
+    problems = problems_of(
+        {
+            "LUOTA_DRAIN_SECONDS": "45",
+            "LUOTA_HTTP_LISTEN": "8080",
+            "LUOTA_GRPC_LISTEN": "50051",
+            "LUOTA_LOG_LEVEL": "loud",
+        }
+    )
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "LUOTA_HTTP_LISTEN",
+        "LUOTA_GRPC_LISTEN",
+        "LUOTA_LOG_LEVEL",
+        "LUOTA_DRAIN_SECONDS",
+    ]
+
+
+def test_a_misspelt_name_is_told_beside_the_setting_that_is_missed():
+    assert problems_of({"LUOTA_DATABSE_URL": "x"}, required=("LUOTA_DATABASE_URL",)) == [
+        "LUOTA_DATABASE_URL or LUOTA_DATABASE_URL_FILE: must be set",
+        "LUOTA_DATABSE_URL: no such setting; did you mean LUOTA_DATABASE_URL?",
+    ]
+
+
 def test_both_doors_in_one_place_are_refused():
     (problem,) = problems_of({"LUOTA_GRPC_LISTEN": "127.0.0.1:8080"})
     assert problem.startswith("LUOTA_GRPC_LISTEN: ")

@@ -94,6 +94,9 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "dev": ("run Luota with private servers of its own, to try it", _dev_options),
     "serve": ("run the HTTP and gRPC doors", _no_options),
     "migrate": ("bring the database up to this version", _no_options),
-    "bootstrap": ("make the first admin's operator token", _no_options),
+    "bootstrap": (
+        "make an admin's operator token and print it once, or store the one of LUOTA_BOOTSTRAP_TOKEN_FILE",
+        _no_options,
+    ),
     "check-config": ("show the settings, or every problem at once", _check_config_options),
 }

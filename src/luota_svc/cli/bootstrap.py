@@ -13,6 +13,7 @@ from luota_svc.clock import RealClock
 from luota_svc.model.errors import LuotaError, Unavailable
 from luota_svc.settings import load
 from luota_svc.store.database import Database
+from luota_svc.store.migrations import MigrationError, is_current
 from luota_svc.usecases.bootstrap import BootstrapOutcome, Bootstrapped, ensure_admin
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def run(_args: argparse.Namespace) -> int:
         outcome = asyncio.run(_bootstrap(settings))
     except Unavailable as error:
         raise CommandFailed("PostgreSQL cannot be reached; look at LUOTA_DATABASE_URL and at the server") from error
-    except LuotaError as error:
+    except (LuotaError, MigrationError) as error:
         raise CommandFailed(str(error)) from error
     if outcome.outcome is BootstrapOutcome.ENDED:
         raise CommandFailed("this operator token was revoked or has expired; bring another one")
@@ -47,6 +48,8 @@ async def _bootstrap(settings: Settings) -> Bootstrapped:
     database = Database(settings.database.url.reveal(), name="luota-bootstrap", sessions=1)
     try:
         await database.open()
+        if not await is_current(database):
+            raise CommandFailed("the database is behind this release; run luota-svc migrate first")
         return await ensure_admin(database, RealClock(), token.reveal() if token else None)
     finally:
         await database.close()

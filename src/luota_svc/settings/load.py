@@ -57,10 +57,10 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
         elif setting.name in required and len(problems) == known_problems:
             problems.append(f"{' or '.join(setting.variables)}: must be set")
         fields[setting.group][setting.field] = _value_of(setting, text, problems)
-    if not problems:
-        problems.extend(_broken_relations(fields))
+    problems.extend(_broken_relations(fields))
     if problems:
-        raise SettingsError(problems)
+        # A name with a typing error is often why another one "must be set".
+        raise SettingsError([*problems, *_unknown(env)])
     doors = fields["doors"]
     doors["public_url"] = doors["public_url"] or doors["http_listen"].origin()
     return groups.Settings(
@@ -136,15 +136,14 @@ def _value_of(setting: Setting, text: str | None, problems: list[str]) -> Any:
 
 
 def _broken_relations(fields: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Compare what could be read; None stands for a value that was a problem already."""
     problems = []
-    stop, doors = fields["stop"], fields["doors"]
-    if stop["drain_seconds"] >= stop["stop_seconds"]:
-        problems.append(
-            f"LUOTA_DRAIN_SECONDS: {stop['drain_seconds']} must be less than "
-            f"LUOTA_STOP_SECONDS, which is {stop['stop_seconds']}",
-        )
-    if doors["http_listen"] == doors["grpc_listen"] and doors["http_listen"].port:
-        problems.append(f"LUOTA_GRPC_LISTEN: {doors['grpc_listen']} is LUOTA_HTTP_LISTEN's place too")
+    drain, stop = fields["stop"]["drain_seconds"], fields["stop"]["stop_seconds"]
+    if drain is not None and stop is not None and drain >= stop:
+        problems.append(f"LUOTA_DRAIN_SECONDS: {drain} must be less than LUOTA_STOP_SECONDS, which is {stop}")
+    http, grpc = fields["doors"]["http_listen"], fields["doors"]["grpc_listen"]
+    if http is not None and http == grpc and http.port:
+        problems.append(f"LUOTA_GRPC_LISTEN: {grpc} is LUOTA_HTTP_LISTEN's place too")
     return problems
 
 

@@ -88,7 +88,8 @@ async def migrate(database_url: str, *, report: Callable[[str], None] = lambda _
                 report(f"applied {migration.number:04}_{migration.name}")
             return len(todo)
     except psycopg.Error as error:
-        raise MigrationError(f"migration failed: {str(error).splitlines()[0] if str(error) else error!r}") from error
+        reason = str(error).splitlines()[0] if str(error) else repr(error)
+        raise MigrationError(f"migration failed: {reason}") from error
 
 
 async def _applied(connection: psycopg.AsyncConnection) -> dict[int, str]:
