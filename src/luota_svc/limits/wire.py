@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 0.05
 _CONNECT_TIMEOUT_SECONDS = 0.1
+# Nobody waits for a probe: a TLS handshake with a busy or far server may take its time there.
+_PROBE_CONNECT_TIMEOUT_SECONDS = 1.0
 
 _SCRIPT = files(__package__).joinpath("spend.lua").read_bytes()
 _SCRIPT_SHA = hashlib.sha1(_SCRIPT, usedforsecurity=False).hexdigest()
@@ -78,7 +80,11 @@ class Wire:
     async def probe(self) -> None:
         """Load the script and write through it; RedisAway if that fails."""
         async with self._turn:
-            await self._known(await self._ask([_LOAD, _PROBE]))
+            self._connection.socket_connect_timeout = _PROBE_CONNECT_TIMEOUT_SECONDS
+            try:
+                await self._known(await self._ask([_LOAD, _PROBE]))
+            finally:
+                self._connection.socket_connect_timeout = _CONNECT_TIMEOUT_SECONDS
 
     async def spend(self, calls: Sequence[ScriptCall]) -> list[list[int]]:
         """Send all calls in one write, return their answers in the same order.
