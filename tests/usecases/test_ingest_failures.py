@@ -113,7 +113,9 @@ async def test_a_held_row_that_is_no_monitors_stops_its_own_monitor_alone(world,
             asyncio.create_task(outcome_of(process.send(finish(monitor, "good", 0), patience=2.5))),
             asyncio.create_task(outcome_of(process.send(finish(other, "r", 0), patience=2.5))),
         ]
+        began = time.monotonic()
         assert isinstance(await calls[1], Accepted)
+        assert time.monotonic() - began < 1.8
         began = time.monotonic()
         await process.finish(other, "again", 0)
         assert time.monotonic() - began < 0.5
