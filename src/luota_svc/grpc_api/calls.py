@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from luota_svc.clock import Clock
 from luota_svc.model.call import Call, Door
 from luota_svc.rules.address import Network, source_address
+from luota_svc.rules.caller_request_id import fit_caller_request_id
 
 # An answer stands within so long of receipt, whatever the client would wait.
 ANSWER_SECONDS_MAX: Final = 4.5
 IDEMPOTENCY_KEY_MAX: Final = 200
-_CALLER_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _BEARER: Final = "bearer "
 
 
@@ -57,11 +56,7 @@ class CallReader:
             expires_at=clock.monotonic() + budget,
             source_address=source_address(context.peer(), forwarded_for, self._trusted_proxies),
             credentials=tuple(filter(None, credentials)),  # an empty one shows nothing, as at the HTTP door
-            caller_request_id=_caller_request_id(single.get("x-request-id")),
+            caller_request_id=fit_caller_request_id(single.get("x-request-id")),
             traceparent=single.get("traceparent"),
             idempotency_key=single.get("idempotency-key"),
         )
-
-
-def _caller_request_id(text: str | None) -> str | None:
-    return text if text is not None and _CALLER_REQUEST_ID.fullmatch(text) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +10,7 @@ from luota_svc.http_api.errors import BadTransfer, Header
 from luota_svc.model.call import Call, Door
 from luota_svc.model.errors import FieldProblem, InvalidRequest, PayloadTooLarge
 from luota_svc.model.limits import Decision
+from luota_svc.rules.caller_request_id import fit_caller_request_id
 from luota_svc.telemetry.traces import Span
 
 Scope = MutableMapping[str, Any]
@@ -30,7 +30,6 @@ IDEMPOTENCY_KEY_MAX: Final = 200
 UNMATCHED: Final = "unmatched"
 
 _NO_SPAN: Final = Span(f"00-{0:032x}-{0:016x}-00")
-_CALLER_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{8,128}")
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -240,8 +239,7 @@ def _read_forwarded_for(exchange: Exchange, value: bytes) -> None:
 
 
 def _read_request_id(exchange: Exchange, value: bytes) -> None:
-    if _CALLER_REQUEST_ID.fullmatch(value):
-        exchange.caller_request_id = value.decode("ascii")
+    exchange.caller_request_id = fit_caller_request_id(value.decode("latin-1"))
 
 
 def _read_traceparent(exchange: Exchange, value: bytes) -> None:

@@ -32,6 +32,11 @@ def parse_token(text: str) -> Token | None:
     return Token(match[1], UUID(match[2]), match[3]) if match is not None else None
 
 
+def holds_token(text: str) -> bool:
+    """Tell whether a token, of whatever kind and key, stands anywhere in the text."""
+    return _TOKEN.search(text) is not None
+
+
 def format_token(prefix: str, key_id: UUID, secret: str) -> str:
     """Return the string that a job or an operator shows."""
     return f"{prefix}.{key_id}.{secret}"
