@@ -239,6 +239,12 @@ async def test_a_signal_that_could_not_be_read_keeps_its_place(world, process, m
     assert await process.send_many([unreadable]) == [unreadable]
 
 
+async def test_a_batch_of_nothing_but_unreadable_signals_is_answered_one_by_one(process):
+    unreadable = [InvalidRequest(FieldProblem("type", "is required")), InvalidRequest(FieldProblem("x", "is odd"))]
+    assert await process.ingest.report_many(process.call(), unreadable) == unreadable
+    assert process.used == []
+
+
 async def test_a_key_counts_as_used_only_where_a_signal_landed(world, process, monitor):
     await process.send_many([start(world.clock.new_id(), "r")])
     assert process.used == []

@@ -52,6 +52,9 @@ class Ingest:
         `reports` may hold refusals already (a signal that could not be read); they keep their place and cost nothing.
         """
         read = [report for report in reports if not isinstance(report, LuotaError)]
+        if not read:
+            # As with a lone call, what can't be read is said before anybody asks who sends it.
+            return [entry for entry in reports if isinstance(entry, LuotaError)]
         facts, refusals = await self._admission.admit(call, read)
         places: list[Member | LuotaError] = []
         verdicts = iter(zip(read, refusals, strict=True))
