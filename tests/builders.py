@@ -174,7 +174,7 @@ class Process:
 
     async def send_many(
         self, reports: Sequence[Report | LuotaError], token: str | None = None
-    ) -> list[Accepted | LuotaError]:
+    ) -> list[Accepted | Exception]:
         """Send as one batch call; the limit of a hundred is the doors'."""
         return await self.ingest.report_many(self.call(token), reports)
 

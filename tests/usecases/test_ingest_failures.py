@@ -213,6 +213,9 @@ async def test_what_cannot_even_be_packed_is_a_fault_of_its_own_member_alone(wor
     answers = await asyncio.gather(*(process.send(report) for report in reports), return_exceptions=True)
     assert [isinstance(answer, Accepted) for answer in answers] == [True, False, True]
     assert world.count("runs") == 2
+    # Nor does it hide from a batch call that its neighbours landed.
+    answers = await process.send_many([*reports, start(monitor, "d")])
+    assert [isinstance(answer, Accepted) for answer in answers] == [True, False, True, True]
 
 
 async def test_a_run_that_vanished_under_the_fold_hurts_nobody_else(world, process, monitor):

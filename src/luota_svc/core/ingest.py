@@ -96,8 +96,8 @@ class IngestCore:
         results = [self._result(answer, call.request_id) for answer in answers]
         return pb.BatchIngestResponse(results=results, request_id=call.request_id)
 
-    def _result(self, answer: Accepted | LuotaError, request_id: str) -> pb.BatchResult:
-        if isinstance(answer, LuotaError):
+    def _result(self, answer: Accepted | Exception, request_id: str) -> pb.BatchResult:
+        if isinstance(answer, Exception):
             return pb.BatchResult(error=to_status(answer, request_id))
         receipt = self._receipt(answer, request_id)
         return pb.BatchResult(run=receipt) if isinstance(receipt, pb.RunReceipt) else pb.BatchResult(ping=receipt)

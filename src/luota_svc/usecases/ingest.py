@@ -46,8 +46,8 @@ class Ingest:
         self._on_key_used(facts)
         return accepted
 
-    async def report_many(self, call: Call, reports: Sequence[Report | LuotaError]) -> list[Accepted | LuotaError]:
-        """Report several signals; each gets what its lone call would have got, in order.
+    async def report_many(self, call: Call, reports: Sequence[Report | LuotaError]) -> list[Accepted | Exception]:
+        """Report several signals; each gets what its lone call would have got, in order, a fault of ours included.
 
         `reports` may hold refusals already (a signal that could not be read); they keep their place and cost nothing.
         """
@@ -69,7 +69,9 @@ class Ingest:
             self._lanes.join(members)
             # A caller that leaves takes its members with it: gather cancels what is not answered yet.
             await asyncio.gather(*(member.answer for member in members), return_exceptions=True)
-        answers = [self._answer_of(place) if isinstance(place, Member) else place for place in places]
+        answers: list[Accepted | Exception] = [
+            self._answer_of(place) if isinstance(place, Member) else place for place in places
+        ]
         if any(isinstance(answer, Accepted) for answer in answers):
             self._on_key_used(facts)
         return answers
@@ -91,10 +93,10 @@ class Ingest:
             answer=asyncio.get_running_loop().create_future(),
         )
 
-    def _answer_of(self, member: Member) -> Accepted | LuotaError:
+    def _answer_of(self, member: Member) -> Accepted | Exception:
         error = member.answer.exception()
         if error is None:
             return member.answer.result()
-        if isinstance(error, LuotaError):
+        if isinstance(error, Exception):
             return error
         raise error
