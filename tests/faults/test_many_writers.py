@@ -25,8 +25,8 @@ async def test_two_processes_an_operator_and_a_sweep_on_the_same_monitors_break_
                 asyncio.create_task(_resolve(two.url, fleet, done)),
                 asyncio.create_task(_sweep(database_url, done)),
             ]
-            wanted = 20_000 if full else 500
-            await until(lambda: all(load.answered(202) > wanted for load in loads), 300 if full else 30)
+            wanted = 8_000 if full else 500
+            await until(lambda: all(load.answered(202) > wanted for load in loads), 600 if full else 30)
             done.set()
             resolved, resolved_too, swept = await asyncio.gather(*others)
         for load in loads:
