@@ -240,7 +240,8 @@ class Fold:
         if judgement.verdict.judged:
             monitor.failures_in_row = judgement.counters.failures_in_row
             monitor.successes_in_row = judgement.counters.successes_in_row
-            closed_at = occurred_at or member.received_at
+            # A clock that runs ahead must not make everybody else's closes look old.
+            closed_at = min(occurred_at or member.received_at, member.received_at)
             monitor.last_judged_close_at = max(closed_at, monitor.last_judged_close_at or closed_at)
         return judgement.verdict
 

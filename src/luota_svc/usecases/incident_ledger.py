@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from luota_svc.model.batch import IncidentChange, NewDuty, NewEvent, Writes
+from luota_svc.model.batch import IncidentChange, NewEvent, Writes
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident, TimelineEvent
 from luota_svc.rules.incident_policy import Verdict, occurrence_to_drop
-from luota_svc.rules.routing import RoutedDuty, route_change
+from luota_svc.rules.routing import route_change
 from luota_svc.usecases.drafts import IncidentDraft
+from luota_svc.usecases.duties import new_duty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +123,7 @@ class IncidentLedger:
             routing = route_change(change, tellable.routes, tellable.told, now)
             out.cancelled += routing.cancelled
             out.superseded += routing.superseded
-            out.duties += [self._duty(change, duty, now) for duty in routing.duties]
+            out.duties += [new_duty(self._clock.new_id(), change, duty, now) for duty in routing.duties]
 
     def _open(self, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft:
         return IncidentDraft(
@@ -157,20 +158,3 @@ class IncidentLedger:
             detail=detail,
         )
         self._events.append(row)
-
-    def _duty(self, change: IncidentChange, duty: RoutedDuty, now: datetime) -> NewDuty:
-        return NewDuty(
-            id=self._clock.new_id(),
-            workspace_id=change.workspace_id,
-            route_id=duty.route.id,
-            destination=duty.route.destination,
-            reason=duty.reason.value,
-            severity_rank=change.severity.rank,
-            created_at=now,
-            expires_at=duty.expires_at,
-            next_attempt_at=duty.due_at,
-            request_id=change.request_id,
-            traceparent=change.traceparent,
-            incident_id=change.incident_id,
-            sequence=duty.sequence,
-        )

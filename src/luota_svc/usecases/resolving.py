@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from luota_svc.model.batch import IncidentChange, NewDuty
+from luota_svc.model.batch import IncidentChange
 from luota_svc.model.incidents import IncidentState, TimelineEvent
-from luota_svc.rules.routing import RoutedDuty, route_change
+from luota_svc.rules.routing import route_change
 from luota_svc.store import duties, incidents
 from luota_svc.store.database import Unit
 from luota_svc.store.incidents import HeldIncident
+from luota_svc.usecases.duties import new_duty
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import Author
 
@@ -32,10 +33,10 @@ async def resolve_held(
         request_id=author.request_id,
         detail=note or resolution,
     )
-    await _tell_resolved(at, unit, incident, now)
+    await _tell_resolved(at, unit, incident, author, now)
 
 
-async def _tell_resolved(at: Installation, unit: Unit, incident: HeldIncident, now: datetime) -> None:
+async def _tell_resolved(at: Installation, unit: Unit, incident: HeldIncident, author: Author, now: datetime) -> None:
     change = IncidentChange(
         incident_id=incident.id,
         workspace_id=incident.workspace_id,
@@ -45,28 +46,10 @@ async def _tell_resolved(at: Installation, unit: Unit, incident: HeldIncident, n
         state=IncidentState.RESOLVED,
         opened_here=False,
         muted=incident.muted,
-        request_id=incident.request_id,
-        traceparent=incident.traceparent,
+        request_id=author.request_id,
+        traceparent=None,
     )
     told = await duties.lock_told(unit, incident.id)
     routing = route_change(change, await duties.routes(unit, incident.workspace_id), told, now)
-    new = [_duty(at, change, duty, now) for duty in routing.duties]
+    new = [new_duty(at.clock.new_id(), change, duty, now) for duty in routing.duties]
     await duties.write(unit, new=new, cancelled=routing.cancelled, superseded=routing.superseded, now=now)
-
-
-def _duty(at: Installation, change: IncidentChange, duty: RoutedDuty, now: datetime) -> NewDuty:
-    return NewDuty(
-        id=at.clock.new_id(),
-        workspace_id=change.workspace_id,
-        route_id=duty.route.id,
-        destination=duty.route.destination,
-        reason=duty.reason.value,
-        severity_rank=change.severity.rank,
-        created_at=now,
-        expires_at=duty.expires_at,
-        next_attempt_at=duty.due_at,
-        request_id=change.request_id,
-        traceparent=change.traceparent,
-        incident_id=change.incident_id,
-        sequence=duty.sequence,
-    )
