@@ -27,7 +27,7 @@ from luota_svc.usecases.admission import Admission
 from luota_svc.usecases.batch import Batch
 from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.lanes import IngestLanes
-from luota_svc.usecases.run_owners import RunOwners
+from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 
 PATIENCE_SECONDS = 4.5
 NO_LIMITS = IngestLimits(0, 0, 0, 0)
@@ -247,13 +247,16 @@ async def ingest_process(
         url or world.url, name="ingest", sessions=4, statement_timeout_ms=2_000, lock_timeout_ms=lock_timeout_ms
     )
     await (database.open() if ready else database.begin())
-    metrics, owners, used = Metrics(), RunOwners(), []
-    admission = Admission(database=database, limiter=LocalBuckets(clock), limits=limits, owners=owners, metrics=metrics)
+    metrics, owners, slugs, used = Metrics(), RunOwners(), MonitorSlugs(), []
+    admission = Admission(
+        database=database, limiter=LocalBuckets(clock), limits=limits, owners=owners, slugs=slugs, metrics=metrics
+    )
     batch = Batch(
         database=database,
         clock=clock,
         tracing=build_tracing({}),
         owners=owners,
+        slugs=slugs,
         on_limits=admission.remember_limits,
         on_dead=admission.remember_dead,
     )

@@ -23,7 +23,7 @@ from luota_svc.usecases.batch import Batch
 from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.lanes import IngestLanes
-from luota_svc.usecases.run_owners import RunOwners
+from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 
 
 @pytest.fixture
@@ -83,17 +83,23 @@ async def make_caller(installation: Installation, role: Role, workspace_id: UUID
 @pytest.fixture
 async def ingest(installation, database_url) -> AsyncIterator[Ingest]:
     """The real path of a signal, on the same clock and, as in the real composition, on sessions of its own."""
-    owners, metrics, clock = RunOwners(), Metrics(), installation.clock
+    owners, slugs, metrics, clock = RunOwners(), MonitorSlugs(), Metrics(), installation.clock
     database = Database(database_url, name="tests-ingest", sessions=4)
     await database.open()
     admission = Admission(
-        database=database, limiter=installation.limiter, limits=IngestLimits(), owners=owners, metrics=metrics
+        database=database,
+        limiter=installation.limiter,
+        limits=IngestLimits(),
+        owners=owners,
+        slugs=slugs,
+        metrics=metrics,
     )
     batch = Batch(
         database=database,
         clock=clock,
         tracing=build_tracing({}),
         owners=owners,
+        slugs=slugs,
         on_limits=admission.remember_limits,
         on_dead=admission.remember_dead,
     )

@@ -314,6 +314,18 @@ async def test_closes_of_many_runs_that_another_process_started_share_no_bucket(
             await second.success(monitors[0], run)
 
 
+async def test_a_monitor_called_by_its_slug_and_by_its_id_has_one_bucket(world):
+    key, monitor = world.make_key(), world.monitor()
+    (row,) = world.rows("SELECT slug FROM monitors WHERE id = %s", monitor)
+    async with ingest_process(world, limits=replace(NO_LIMITS, monitor_token_minute=3)) as process:
+        by_slug = replace(start(monitor, "a"), monitor_id=None, monitor=row["slug"])
+        await process.send(by_slug, key.token)  # the first one tells whose slug it is, in a bucket of the slug's own
+        for run in ("b", "c", "d"):
+            await process.send(replace(by_slug, external_run_id=run), key.token)
+        with pytest.raises(RateLimited):
+            await process.send(start(monitor, "e"), key.token)
+
+
 async def test_a_senders_clock_that_is_far_behind_never_moves_the_receipt(world, process, monitor):
     early = await process.start(monitor, "r", occurred_at=world.clock.now() - timedelta(days=400))
     (row,) = world.rows("SELECT received_at, timeout_at FROM runs")

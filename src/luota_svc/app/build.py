@@ -32,9 +32,9 @@ from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.key_usage import KeyUsage
 from luota_svc.usecases.lanes import IngestLanes
+from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
-from luota_svc.usecases.run_owners import RunOwners
 from luota_svc.workers.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -126,13 +126,16 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
     lifecycle.on_stop("upkeep", upkeep.stop, 3.0)
     upkeep.start()
 
-    owners = RunOwners()
-    admission = Admission(database=batches, limiter=limiter, limits=settings.limits, owners=owners, metrics=metrics)
+    owners, slugs = RunOwners(), MonitorSlugs()
+    admission = Admission(
+        database=batches, limiter=limiter, limits=settings.limits, owners=owners, slugs=slugs, metrics=metrics
+    )
     batch = Batch(
         database=batches,
         clock=clock,
         tracing=tracing,
         owners=owners,
+        slugs=slugs,
         on_limits=admission.remember_limits,
         on_dead=admission.remember_dead,
     )

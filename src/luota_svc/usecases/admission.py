@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from luota_svc.model.signals import Report
     from luota_svc.store.database import Database
     from luota_svc.telemetry.metrics import Metrics
-    from luota_svc.usecases.run_owners import RunOwners
+    from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 
 _KEYS_MAX = 20_000
 
@@ -39,6 +39,7 @@ class Admission:
         limiter: Limiter,
         limits: IngestLimits,
         owners: RunOwners,
+        slugs: MonitorSlugs,
         metrics: Metrics,
     ) -> None:
         """`limits` are the installation's; a workspace's own go before them."""
@@ -46,6 +47,7 @@ class Admission:
         self._limiter = limiter
         self._limits = limits
         self._owners = owners
+        self._slugs = slugs
         self._metrics = metrics
         self._facts: dict[UUID, KeyFacts] = {}
         self._subjects: dict[UUID, dict[str, str]] = {}
@@ -116,7 +118,9 @@ class Admission:
             # Until a batch has read whose it is, a run counts alone: one bucket for all unknown runs would refuse
             # the closes of healthy jobs whose starts another process took.
             return str(owner or report.run_id)
-        return str(report.monitor_id) if report.monitor_id else report.monitor or ""
+        if report.monitor is not None:
+            return str(self._slugs.get((facts.workspace_id, report.monitor)) or report.monitor)
+        return str(report.monitor_id)
 
     def _token(self, call: Call) -> Token | None:
         credential = choose_credential(call.credentials)
@@ -125,9 +129,15 @@ class Admission:
     async def _verify(self, token: Token | None) -> KeyFacts:
         if token is None:
             raise InvalidIngestKey
-        facts = self._facts.get(token.key_id) or await self._look_up(token.key_id)
+        # An unknown id, a wrong secret and a dead key all take this way, so that none can be told by its time.
+        known = self._facts.get(token.key_id)
+        try:
+            facts = await self._look_up(token.key_id)
+        except Unavailable:
+            if known is None:
+                raise
+            facts = known
         if facts is None:
-            # An unknown id takes as long as a wrong secret.
             secret_matches(token.secret, DUMMY_HASH)
             raise InvalidIngestKey
         if not _opens(token, facts) or token.key_id in self._dead:

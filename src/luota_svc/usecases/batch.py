@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from luota_svc.store.ingest import IngestTransaction
     from luota_svc.telemetry.traces import Tracing
     from luota_svc.usecases.members import Member
-    from luota_svc.usecases.run_owners import RunOwners
+    from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Batch:
         clock: Clock,
         tracing: Tracing,
         owners: RunOwners,
+        slugs: MonitorSlugs,
         on_limits: Callable[[UUID, WorkspaceLimits], None],
         on_dead: Callable[[UUID], None],
     ) -> None:
@@ -56,6 +57,7 @@ class Batch:
         self._clock = clock
         self._tracing = tracing
         self._owners = owners
+        self._slugs = slugs
         self._on_limits = on_limits
         self._on_dead = on_dead
 
@@ -134,6 +136,8 @@ class Batch:
         }
         if slugs:
             named = await transaction.find_monitors(slugs)
+            for slug, monitor_id in named.items():
+                self._slugs.remember(slug, monitor_id)
             for member in members:
                 if member.monitor_id is None and member.report.monitor:
                     member.monitor_id = named.get((member.key.workspace_id, member.report.monitor))

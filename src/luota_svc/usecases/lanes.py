@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from luota_svc.telemetry.metrics import Metrics
     from luota_svc.usecases.batch import Batch
     from luota_svc.usecases.members import Member
-    from luota_svc.usecases.run_owners import RunOwners
+    from luota_svc.usecases.memories import RunOwners
 
 _LOG = logging.getLogger(__name__)
 
