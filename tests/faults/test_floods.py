@@ -65,7 +65,8 @@ async def test_a_flood_of_denied_requests_hardly_reaches_valkey(database_url, re
             calls, seconds = _scripts(valkey) - before, time.monotonic() - began
         note(f"{load}; {calls} script calls in {seconds:.1f} s")
         load.require_kept_promises(202, 429)
-        assert load.counts()[202] == 10
+        # Ten, and ten more for each minute that has gone by since the first.
+        assert 10 <= load.counts()[202] <= 10 * (1 + seconds // 60)
         # Each second the memory of a refusal ends and a pipeline or two ask anew.
         assert calls < 40 + 10 * seconds
 
@@ -101,7 +102,7 @@ async def test_a_flood_of_too_large_bodies_fills_no_memory_and_the_others_are_se
 
 async def test_memory_stays_flat_under_a_steady_load(database_url, redis_url, full):
     fleet = make_fleet(database_url)
-    wanted = 100_000 if full else 1_600
+    wanted = 60_000 if full else 1_600
     async with serving(database_url, redis_url) as service, aiohttp.ClientSession() as session:
         idle = service.resident_mib()
         assert idle <= 120
