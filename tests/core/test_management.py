@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.management import Caller
 
 from luota.v1 import (
@@ -26,12 +27,13 @@ from luota_svc.grpc_api.methods import INGEST_SERVICE, contract_services
 from luota_svc.model.errors import InvalidOperatorToken, InvalidRequest, NotFound
 from luota_svc.model.signals import Evidence, Report, SignalType
 from luota_svc.rules.ingest_key import parse_token
+from luota_svc.telemetry.tracing_setup import build_tracing
 
 
 @pytest.fixture
 def ask(installation):
     """Call one method by its short name."""
-    methods = LocalCore(installation, ingest={}).methods
+    methods = LocalCore(installation, ingest={}, tracing=build_tracing({})).methods
     by_name = {name.rpartition("/")[2]: method for name, method in methods.items()}
 
     async def ask(caller: Caller, name: str, request: Message, **words):
@@ -54,21 +56,35 @@ def test_every_method_of_the_contract_but_ingest_is_carried_out(installation):
         if service.full_name != INGEST_SERVICE
         for method in service.methods
     }
-    assert set(LocalCore(installation, ingest={}).methods) == described
+    assert set(LocalCore(installation, ingest={}, tracing=build_tracing({})).methods) == described
 
 
-async def test_methods_of_ingest_stand_beside_those_of_management(installation):
-    async def ping(_call, _request):
-        return Empty()
+async def test_methods_of_ingest_stand_beside_those_of_management_under_a_span_of_the_use_case(installation):
+    seen = []
 
-    assert (
-        LocalCore(installation, ingest={"luota.v1.IngestService/Ping": ping}).methods["luota.v1.IngestService/Ping"]
-        is ping
-    )
+    async def ping(call, request):
+        seen.append(call.traceparent)
+        return request
+
+    exporter = InMemorySpanExporter()
+    tracing = build_tracing({"OTEL_TRACES_SAMPLER_ARG": "1"}, exporter=exporter)
+    core = LocalCore(installation, ingest={"luota.v1.IngestService/Ping": ping}, tracing=tracing)
+    call = Caller(installation, "").call()
+    door = tracing.rpc_span(method="luota.v1.IngestService/Ping", traceparent=None, request_id="req-1")
+    call.traceparent = door.traceparent
+    request = Empty()
+
+    assert await core.methods["luota.v1.IngestService/Ping"](call, request) is request
+
+    door.end_rpc(status="OK")
+    tracing.shutdown()
+    by_name = {span.name: span for span in exporter.get_finished_spans()}
+    assert by_name["luota.ingest"].parent.span_id == by_name["luota.v1.IngestService/Ping"].context.span_id
+    assert f"{by_name['luota.ingest'].context.span_id:016x}" in seen[0]
 
 
 async def test_no_method_answers_without_an_operators_token(installation):
-    methods = LocalCore(installation, ingest={}).methods
+    methods = LocalCore(installation, ingest={}, tracing=build_tracing({})).methods
     stranger = Caller(installation, "")
     for service in contract_services():
         for method in service.methods:

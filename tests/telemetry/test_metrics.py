@@ -32,7 +32,6 @@ def test_everything_told_is_shown():
     metrics.queue(5, 4_096)
     metrics.bucket_refused("ingest.workspace.minute")
     metrics.ratelimit_degraded(True)
-    metrics.pool_waited(0.1)
     metrics.loop_lagged(0.3)
     metrics.request_records_dropped()
     metrics.log_lines_dropped(2)
@@ -52,7 +51,6 @@ def test_everything_told_is_shown():
     assert shown["luota_bucket_refusals_total", ("policy", "ingest.workspace.minute")] == 1
     assert shown["luota_ratelimit_degraded",] == 1
     assert shown["luota_ratelimit_degradations_total",] == 1
-    assert shown["luota_database_pool_wait_seconds_count",] == 1
     assert shown["luota_loop_lag_seconds_sum",] == 0.3
     assert shown["luota_request_records_dropped_total",] == 1
     assert shown["luota_log_lines_dropped_total",] == 2

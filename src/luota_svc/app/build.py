@@ -1,4 +1,4 @@
-"""The composition root: one straight line that builds every room; each cleanup stands on the line after its maker."""
+"""The composition root: a straight line that builds every room; each cleanup stands on the line after its maker."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.store.database import Database
 from luota_svc.telemetry.loop_lag import LoopLag
 from luota_svc.telemetry.metrics import Metrics
+from luota_svc.telemetry.names import METRIC_POOL_WAITING
 from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.admission import Admission
 from luota_svc.usecases.batch import Batch
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from luota_svc.clock import Clock
     from luota_svc.settings import Settings
     from luota_svc.telemetry.logs import Logging
+    from luota_svc.telemetry.traces import Tracing
 
 # /healthz: a loop that is late by more can serve nobody.
 _LOOP_LAG_SECONDS_MAX = 2.0
@@ -66,6 +68,15 @@ class Application:
         await self.lifecycle.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """What stands behind the doors."""
+
+    installation: Installation
+    core: LocalCore
+    recorder: RequestRecorder
+
+
 async def build(settings: Settings, clock: Clock, logging: Logging) -> Application:
     """Build and start every room. A failure stops what was started and leaves as it came (OSError, AddressTaken).
 
@@ -80,14 +91,20 @@ async def build(settings: Settings, clock: Clock, logging: Logging) -> Applicati
 
 
 async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: Lifecycle) -> Application:
-    assert settings.database.url is not None, "serve requires LUOTA_DATABASE_URL"
-    assert settings.redis.url is not None, "serve requires LUOTA_REDIS_URL"
-    drain_seconds = settings.stop.drain_seconds
-
+    """First what serves, then the doors in front of it: they open last and close first."""
     metrics = Metrics(version=version("luota"))
+    logging.sink.tell_dropped(metrics.log_lines_dropped)
     tracing = build_tracing(os.environ, version=version("luota"), on_spans=metrics.spans)
     lifecycle.on_stop("telemetry", lambda: asyncio.to_thread(tracing.shutdown), 4.0)
+    behind = await _build_service(settings, clock, metrics, tracing, lifecycle)
+    return await _open_doors(settings, clock, logging, metrics, tracing, lifecycle, behind)
 
+
+async def _build_service(
+    settings: Settings, clock: Clock, metrics: Metrics, tracing: Tracing, lifecycle: Lifecycle
+) -> _Service:
+    assert settings.database.url is not None, "serve requires LUOTA_DATABASE_URL"
+    assert settings.redis.url is not None, "serve requires LUOTA_REDIS_URL"
     url = settings.database.url.reveal()
     database = Database(url, name="luota", sessions=settings.database.pool_size)
     lifecycle.on_stop("database", database.close, 5.0)
@@ -100,6 +117,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         prepare_threshold=None,
     )
     lifecycle.on_stop("ingest sessions", batches.close, 5.0)
+    metrics.gauge(METRIC_POOL_WAITING, "Callers that wait for a database session.", lambda: database.waiting)
     await database.begin()
     await batches.begin()
 
@@ -143,8 +161,22 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
     await lanes.start()
     lifecycle.on_stop("ingest lanes", lanes.stop, 5.0)
     ingest = Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=key_usage.note)
-    core = LocalCore(installation, ingest=IngestCore(ingest, public_url=installation.public_url).methods())
+    reporting = IngestCore(ingest, public_url=installation.public_url)
+    core = LocalCore(installation, ingest=reporting.methods(), tracing=tracing)
+    return _Service(installation, core, recorder)
 
+
+async def _open_doors(
+    settings: Settings,
+    clock: Clock,
+    logging: Logging,
+    metrics: Metrics,
+    tracing: Tracing,
+    lifecycle: Lifecycle,
+    behind: _Service,
+) -> Application:
+    drain_seconds = settings.stop.drain_seconds
+    core, record, database = behind.core, behind.recorder.record, behind.installation.database
     lag = LoopLag(metrics.loop_lagged)
     lag.start()
     lifecycle.on_stop("loop lag", lag.stop, 1.0)
@@ -152,7 +184,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
     access = logging.access
     grpc = GrpcServer(
         core.methods,
-        hooks=Hooks(tracing=tracing, metrics=metrics, access=access, record=recorder.record),
+        hooks=Hooks(tracing=tracing, metrics=metrics, access=access, record=record),
         clock=clock,
         trusted_proxies=settings.doors.trusted_proxies,
     )
@@ -161,7 +193,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
     app = build_app(
         core.methods,
         clock=clock,
-        journal=Journal(clock=clock, tracing=tracing, metrics=metrics, access=access.access, record=recorder.record),
+        journal=Journal(clock=clock, tracing=tracing, metrics=metrics, access=access.access, record=record),
         probes=Probes(
             is_live=lambda: lag.seconds < _LOOP_LAG_SECONDS_MAX,
             is_ready=lambda: readiness.is_ready,
@@ -176,14 +208,14 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         clock=clock,
         bounds=Bounds(body_seconds=settings.doors.slow_body_seconds),
     )
-    await http.start()
-    grpc_port = await grpc.start(str(settings.doors.grpc_listen))
 
     async def close_doors() -> None:
         """Refuse new and finish old at both doors at once; what they wait for still commits."""
         await asyncio.gather(http.stop(drain_seconds), grpc.stop(drain_seconds))
 
     lifecycle.on_stop("doors", close_doors, drain_seconds + 2.0)
+    await http.start()
+    grpc_port = await grpc.start(str(settings.doors.grpc_listen))
     lifecycle.on_stop("readiness", readiness.drain, 1.0)
     readiness.start()
-    return Application(installation, readiness, lifecycle, http.port, grpc_port)
+    return Application(behind.installation, readiness, lifecycle, http.port, grpc_port)

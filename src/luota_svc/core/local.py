@@ -12,6 +12,8 @@ from luota_svc.core import incidents, keys, monitors, operators, runs, signals, 
 from luota_svc.core.convert import refuse_nul
 from luota_svc.core.methods import Method
 from luota_svc.model.call import Call
+from luota_svc.telemetry import names
+from luota_svc.telemetry.traces import Tracing
 from luota_svc.usecases.installation import Installation
 
 Managed = Callable[[Installation, Call, Any], Awaitable[Message]]
@@ -51,15 +53,29 @@ MANAGEMENT: Final[Mapping[str, Managed]] = {
 class LocalCore:
     """Every method of the contract, answered from this process's own database."""
 
-    def __init__(self, installation: Installation, *, ingest: Mapping[str, Method]) -> None:
+    def __init__(self, installation: Installation, *, ingest: Mapping[str, Method], tracing: Tracing) -> None:
         """Compose; `ingest` brings the methods of luota.v1.IngestService, which share a batch."""
         managed = {name: _bind(installation, method) for name, method in MANAGEMENT.items()}
-        self._methods = MappingProxyType({**managed, **ingest})
+        self._methods = MappingProxyType(
+            {name: _traced(tracing, names.SPAN_MANAGE, method) for name, method in managed.items()}
+            | {name: _traced(tracing, names.SPAN_INGEST, method) for name, method in ingest.items()}
+        )
 
     @property
     def methods(self) -> Mapping[str, Method]:
         """Return `luota.v1.MonitorService/GetMonitor` -> method."""
         return self._methods
+
+
+def _traced(tracing: Tracing, name: str, method: Method) -> Method:
+    """Put the use case's span between the door's and the batch's; rows and batches know the request by it."""
+
+    async def traced(call: Call, request: Message) -> Message:
+        with tracing.child_span(name, call.traceparent) as span:
+            call.traceparent = span.traceparent
+            return await method(call, request)
+
+    return traced
 
 
 def _bind(installation: Installation, managed: Managed) -> Method:

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from luota_svc.store.errors import RowCountMismatch, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
 # Longer than any statement of ours should take, shorter than a caller's patience (design: no hang beyond 5 s).
 _SESSION = (
@@ -61,11 +61,6 @@ class Unit:
         touched = await self.run(statement, parameters)
         if touched != rows:
             raise RowCountMismatch(f"guarded write {what} touched {touched} rows, expected {rows}")
-
-    async def run_many(self, statement: LiteralString, parameters: Sequence[Mapping[str, Any]]) -> None:
-        """Run one statement for each set of parameters, pipelined."""
-        async with self.connection.cursor() as cursor:
-            await cursor.executemany(statement, parameters)
 
 
 class Database:
@@ -117,6 +112,11 @@ class Database:
         """Start the pool and wait for its first session; raise Unavailable if none comes within 5 s."""
         with translated():
             await self.pool.open(wait=True, timeout=5.0)
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a session at this moment."""
+        return self.pool.get_stats().get("requests_waiting", 0)
 
     async def close(self) -> None:
         """Close every session; safe to repeat."""

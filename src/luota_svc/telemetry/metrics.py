@@ -77,10 +77,6 @@ class Metrics:
         if degraded:
             self._degradations.inc()
 
-    def pool_waited(self, seconds: float) -> None:
-        """Note how long a caller waited for a database connection."""
-        self._pool_wait.observe(seconds)
-
     def loop_lagged(self, seconds: float) -> None:
         """Note how late the event loop ran a callback."""
         self._loop_lag.observe(seconds)
@@ -125,7 +121,6 @@ class Metrics:
         self._batch_outcomes = {outcome: outcomes.labels(outcome) for outcome in get_args(BatchOutcome)}
         self._queue_members = Gauge(names.METRIC_QUEUE_MEMBERS, "Members waiting for a batch.", registry=self.registry)
         self._queue_bytes = Gauge(names.METRIC_QUEUE_BYTES, "Bytes waiting for a batch.", registry=self.registry)
-        self._pool_wait = self._histogram(names.METRIC_POOL_WAIT_SECONDS, "Wait for a connection.", _WAIT_BUCKETS)
 
     def _register_limits(self) -> None:
         self._refusals = Counter(

@@ -55,6 +55,10 @@ class LineSink:
         if dropped and self._on_dropped is not None:
             self._on_dropped(1)
 
+    def tell_dropped(self, on_dropped: Callable[[int], None]) -> None:
+        """Tell somebody else from now on how many lines were dropped."""
+        self._on_dropped = on_dropped
+
     def flush(self, timeout_seconds: float = 1.0) -> bool:
         """Wait until all lines are out, at most so long; say whether they are."""
         self._hurry.set()
