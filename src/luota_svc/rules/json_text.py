@@ -30,10 +30,10 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _balanced(depth: int) -> re.Pattern[bytes]:
-    """Build the pattern of brackets nested at most `depth` deep. Possessive throughout: it never goes back."""
+    """Build the pattern of brackets nested at most `depth` deep. Atomic throughout: it never goes back."""
     pattern = b""
     for _ in range(depth):
-        pattern = rb"(?:\[" + pattern + rb"\])*+"
+        pattern = rb"(?>(?:\[" + pattern + rb"\])*)"
     return re.compile(pattern)
 
 
@@ -44,7 +44,7 @@ _NESTED: Final = _balanced(DEPTH_MAX)
 _DIGITS: Final = bytes.maketrans(b"012345678E", b"999999999e")
 _MANY_DIGITS: Final = b"9" * 200
 _LARGE_NUMBER: Final = re.compile(
-    rb"(?<![0-9.])(?:[0-9]++(?:\.[0-9]++)?+[eE]\+?[0-9]{3,}|[0-9]{200,}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    rb"(?<![0-9.])(?:[0-9]++(?>(?:\.[0-9]++)?)[eE]\+?[0-9]{3,}|[0-9]{200,}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 )
 
 

@@ -34,7 +34,7 @@ _TOKEN_HINTS: Final = tuple({hint for shape in TOKENS for hint in shape.hints})
 _LENGTH_MIN: Final = 5
 
 # One string literal; group 2 says that it is a key (and whether an array begins), group 3 that an array goes on.
-_LITERAL: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"(?:(\s*+:\s*+(?:\[\s*+)?)|(\s*+,\s*+))?')
+_LITERAL: Final = re.compile(r'"((?>(?:[^"\\]++|\\.)*))"(?:(\s*+:\s*+(?:\[\s*+)?)|(\s*+,\s*+))?')
 _NAME_NOISE: Final = str.maketrans("", "", "_-. ")
 _PASSWORD_ENDS: Final = ("password", "passwd", "passphrase", "pwd")
 _SECRET_ENDS: Final = (

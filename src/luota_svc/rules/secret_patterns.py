@@ -58,11 +58,12 @@ def _is_basic_credential(value: str) -> bool:
 
 # Unquoted values end at white space, quotes, `;`, `&`, an escaped line end, a closing tag, or the comma before the
 # next pair: a password may hold any other character, and its tail must not leak.
-_BARE: Final = r"(?:[^\s\"'`;&,<\\]++|\\(?![nrt\"'\\])|<(?!/)|,(?!\s|[\w.\-]{1,40}[ \t]{0,2}[:=]|$))++"
+# Atomic groups and not `(?:...)++`: up to Python 3.11.4 that keeps what a failed branch took (gh-106052).
+_BARE: Final = r"(?>(?:[^\s\"'`;&,<\\]++|\\(?![nrt\"'\\])|<(?!/)|,(?!\s|[\w.\-]{1,40}[ \t]{0,2}[:=]|$))+)"
 # Quoted, quoted inside of a quoted text, or bare.
 _VALUE: Final = (
-    r"(?:\"(?:[^\"\\\r\n]++|\\.)++\"?|'(?:[^'\\\r\n]++|\\.)++'?"
-    r"|\\{1,4}\"(?:[^\"\\\r\n]++|\\++(?!\"))++(?:\\{1,4}\")?|\\{1,4}'(?:[^'\\\r\n]++|\\++(?!'))++(?:\\{1,4}')?"
+    r"(?:\"(?>(?:[^\"\\\r\n]++|\\.)+)\"?|'(?>(?:[^'\\\r\n]++|\\.)+)'?"
+    r"|\\{1,4}\"(?>(?:[^\"\\\r\n]++|\\++(?!\"))+)(?:\\{1,4}\")?|\\{1,4}'(?>(?:[^'\\\r\n]++|\\++(?!'))+)(?:\\{1,4}')?"
     rf"|{_BARE})"
 )
 _END: Final = r"(?=[\s\"'`\\,;&)}\]<]|$)"
@@ -129,7 +130,7 @@ CONTEXTS: Final = (
         # To its end, or, where the end was cut off, as far as base64 and headers go; never past the next beginning.
         re.compile(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-            r"(?:(?:[^-]++|-(?!----(?:END|BEGIN)))*+-----END [^-\n]{0,60}-----|[A-Za-z0-9+/=\s\\:,]*+)"
+            r"(?:(?>(?:[^-]++|-(?!----(?:END|BEGIN)))*)-----END [^-\n]{0,60}-----|[A-Za-z0-9+/=\s\\:,]*+)"
         ),
     ),
     _worded("url_password", "://", r"(://[^\s/:@?#'\"\\]{0,128}:)(?!\[redacted:|\*{2})[^\s/?#'\"\\]{1,512}(?=@)"),
