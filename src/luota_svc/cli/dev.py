@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from luota_svc.cli import CommandFailed
-from luota_svc.cli.serve import serve
+from luota_svc.cli.serve import serve, stop_signals
 from luota_svc.clock import RealClock
 from luota_svc.embedded import EmbeddedError, run_servers
 from luota_svc.settings import Listen, load
@@ -44,14 +45,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _dev(settings: Settings, state_dir: Path) -> int:
+    stop = stop_signals()
     async with AsyncExitStack() as stack:
-        try:
-            settings = await _with_servers(settings, state_dir, stack)
-            assert settings.database.url is not None
-            await migrate(settings.database.url.reveal(), report=_say)
-        except (EmbeddedError, MigrationError) as error:
-            raise CommandFailed(str(error)) from error
-        return await serve(settings, announce=partial(_announce, state_dir))
+        # A task beside the signal, for a cancellation alone may get lost: asyncio.wait_for swallows one that comes as
+        # its own work ends (before Python 3.12).
+        preparing = asyncio.create_task(_prepare(settings, state_dir, stack))
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait({preparing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            preparing.cancel()
+            await asyncio.wait({preparing})
+            raise CommandFailed("interrupted")
+        asked.cancel()
+        return await serve(preparing.result(), announce=partial(_announce, state_dir), stop=stop)
+
+
+async def _prepare(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:
+    """Start what is private and bring the database up to date; return the settings that point at it."""
+    try:
+        settings = await _with_servers(settings, state_dir, stack)
+        assert settings.database.url is not None
+        await migrate(settings.database.url.reveal(), report=_say)
+    except (EmbeddedError, MigrationError) as error:
+        raise CommandFailed(str(error)) from error
+    return settings
 
 
 async def _with_servers(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:

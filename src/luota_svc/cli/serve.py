@@ -36,15 +36,20 @@ async def _say_nothing(_application: Application) -> None:
     """Leave it to the log."""
 
 
-async def serve(settings: Settings, *, announce: Callable[[Application], Awaitable[None]]) -> int:
-    """Build, announce, wait for a signal, drain. A second signal ends the process at once."""
+async def serve(
+    settings: Settings, *, announce: Callable[[Application], Awaitable[None]], stop: asyncio.Event | None = None
+) -> int:
+    """Build, announce, wait for a signal, drain. A second signal ends the process at once.
+
+    `stop` is what `stop_signals` returned, where somebody has begun to listen for signals before.
+    """
     import logging
 
     clock = RealClock()
     lines = configure_logging(settings.log.level, now=clock.now, secrets=settings.secrets())
     log = logging.getLogger("luota_svc")
     try:
-        stop = _signals()
+        stop = stop or stop_signals()
         for warning in settings.unknown:
             log.warning(names.LOG_SETTING_UNKNOWN, extra={"reason": warning})
         try:
@@ -78,7 +83,7 @@ def _settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _signals() -> asyncio.Event:
+def stop_signals() -> asyncio.Event:
     """Return what the first SIGTERM or SIGINT sets; the second one ends the process where it stands."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
