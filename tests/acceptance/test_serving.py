@@ -90,8 +90,8 @@ def test_a_database_that_gives_no_rights_is_told_about_and_used_once_it_does(wit
         try:
             url = database_url.replace("postgresql://luota@", f"postgresql://{role}@")
             with serving(witness, url, redis_url, ready=False) as service:
-                eventually(lambda: service.log("database_away"), 10, "a word about it")
-                assert "permission denied" in service.log("database_away")[-1]["reason"]
+                eventually(lambda: service.log("not_ready"), 10, "a word about it")
+                assert "permission denied" in service.log("not_ready")[-1]["reason"]
                 assert service.anybody.get("/readyz").status == 503
                 owner.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
                 service.wait_ready()

@@ -75,6 +75,7 @@ class _Service:
     installation: Installation
     core: LocalCore
     recorder: RequestRecorder
+    upkeep: Upkeep
 
 
 async def build(settings: Settings, clock: Clock, logging: Logging) -> Application:
@@ -142,7 +143,6 @@ async def _build_service(
         write_key_usage=key_usage.write,
     )
     lifecycle.on_stop("upkeep", upkeep.stop, 3.0)
-    upkeep.start()
 
     owners, slugs = RunOwners(), MonitorSlugs()
     admission = Admission(
@@ -163,7 +163,7 @@ async def _build_service(
     ingest = Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=key_usage.note)
     reporting = IngestCore(ingest, public_url=installation.public_url)
     core = LocalCore(installation, ingest=reporting.methods(), tracing=tracing)
-    return _Service(installation, core, recorder)
+    return _Service(installation, core, recorder, upkeep)
 
 
 async def _open_doors(
@@ -188,8 +188,13 @@ async def _open_doors(
         clock=clock,
         trusted_proxies=settings.doors.trusted_proxies,
     )
-    first_admin = partial(bring_first_admin, database, clock, settings.bootstrap.token)
-    readiness = Readiness(database, grpc.set_ready, prepare=first_admin)
+
+    async def prepare() -> None:
+        """Do what needs the tables, as soon as they stand."""
+        await bring_first_admin(database, clock, settings.bootstrap.token)
+        behind.upkeep.start()
+
+    readiness = Readiness(database, grpc.set_ready, prepare=prepare)
     app = build_app(
         core.methods,
         clock=clock,

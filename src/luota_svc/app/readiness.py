@@ -73,7 +73,7 @@ class Readiness:
             if reason is None:
                 break
             if reason != said:
-                _LOG.warning(names.LOG_DATABASE_AWAY, extra={"reason": reason})
+                _LOG.warning(names.LOG_NOT_READY, extra={"reason": reason})
                 said = reason
             await asyncio.sleep(_ASK_SECONDS)
         self._ready = True

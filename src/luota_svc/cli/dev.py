@@ -74,6 +74,8 @@ async def _prepare(settings: Settings, state_dir: Path, stack: AsyncExitStack) -
 async def _with_servers(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:
     """Point the settings at private servers, except where the operator named servers of their own."""
     database, redis = settings.database.url, settings.redis.url
+    if database is not None:
+        _say("LUOTA_DATABASE_URL is set: that database gets the schema, the demo workspace and an admin token")
     if database is not None and redis is not None:
         return settings
     servers = await stack.enter_async_context(run_servers(state_dir, log=_say))
