@@ -13,7 +13,16 @@ from luota.v1.runs_pb2 import RUN_STATE_FAILED, RUN_STATE_RUNNING
 from luota.v1.signals_pb2 import Evidence
 from luota_svc.core.ingest import IngestCore
 from luota_svc.model.call import Call, Door
-from luota_svc.model.errors import InvalidRequest, LuotaError, Missing, NotFound, PayloadTooLarge, RateLimited
+from luota_svc.model.errors import (
+    InvalidIngestKey,
+    InvalidRequest,
+    LuotaError,
+    Missing,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    RunConflict,
+)
 from luota_svc.model.runs import Note, RunState, RunView
 from luota_svc.model.signals import Accepted, IncidentView, Report, SignalType
 
@@ -153,3 +162,19 @@ async def test_a_batch_above_a_mebibyte_is_too_large_as_a_whole():
     signal = pb.BatchSignal(ping=pb.PingRequest(monitor_id="m", evidence=Evidence(output="x" * 60_000)))
     with pytest.raises(PayloadTooLarge):
         await methods["BatchIngest"](call(), pb.BatchIngestRequest(signals=[signal] * 18))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "named"),
+    [
+        (RateLimited(policy="p", limit=1, retry_after_seconds=1), {"monitor_id": str(MONITOR)}),
+        (RunConflict(VIEW), {"monitor_id": str(MONITOR), "run_id": str(RUN)}),
+        (InvalidIngestKey(), {}),
+    ],
+)
+async def test_a_refusal_names_what_it_was_about_unless_the_key_failed(refusal, named):
+    _, methods = core(refusal)
+    asked = call()
+    with pytest.raises(type(refusal)):
+        await methods["StartRun"](asked, pb.StartRunRequest(run_key=KEY))
+    assert asked.subject == named

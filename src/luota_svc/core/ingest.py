@@ -13,7 +13,14 @@ from luota_svc.core.errors import to_status
 from luota_svc.core.instants import to_timestamp
 from luota_svc.core.reports import close_report, finish_report, ping_report, start_report
 from luota_svc.model import incidents
-from luota_svc.model.errors import FieldProblem, InvalidRequest, LuotaError, PayloadTooLarge
+from luota_svc.model.errors import (
+    FieldProblem,
+    InvalidIngestKey,
+    InvalidRequest,
+    LuotaError,
+    PayloadTooLarge,
+    RunConflict,
+)
 from luota_svc.model.runs import RunState
 from luota_svc.model.signals import Accepted, SignalType
 
@@ -79,7 +86,11 @@ class IngestCore:
     def _single(self, read: Callable[[Call, Message], Report]) -> Method:
         async def method(call: Call, request: Message) -> Message:
             report = read(call, request)
-            accepted = await self._ingest.report(call, report)
+            try:
+                accepted = await self._ingest.report(call, report)
+            except LuotaError as error:
+                _note_refused(call, report, error)
+                raise
             receipt = self._receipt(accepted, call.request_id)
             _note_subject(call, receipt)
             return receipt
@@ -155,6 +166,18 @@ def _note_subject(call: Call, receipt: pb.RunReceipt | pb.PingReceipt) -> None:
         call.subject["monitor_id"] = receipt.signal.monitor_id
     if receipt.HasField("incident"):
         call.subject["incident_id"] = receipt.incident.id
+
+
+def _note_refused(call: Call, report: Report, error: LuotaError) -> None:
+    """Name what was refused, so that support can tell which job floods or conflicts; a failed key proves nothing."""
+    if isinstance(error, InvalidIngestKey):
+        return
+    run = error.run if isinstance(error, RunConflict) else None
+    monitor_id, run_id = (run.monitor_id, run.id) if run else (report.monitor_id, report.run_id)
+    if monitor_id is not None:
+        call.subject["monitor_id"] = str(monitor_id)
+    if run_id is not None:
+        call.subject["run_id"] = str(run_id)
 
 
 def _read_one(call: Call, signal: pb.BatchSignal) -> Report | LuotaError:
