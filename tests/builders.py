@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -259,6 +260,7 @@ async def ingest_process(
         slugs=slugs,
         on_limits=admission.remember_limits,
         on_dead=admission.remember_dead,
+        on_commit_unknown=partial(metrics.batch_outcome, "commit_unknown"),
     )
     lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()

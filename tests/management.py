@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -102,6 +103,7 @@ async def ingest(installation, database_url) -> AsyncIterator[Ingest]:
         slugs=slugs,
         on_limits=admission.remember_limits,
         on_dead=admission.remember_dead,
+        on_commit_unknown=partial(metrics.batch_outcome, "commit_unknown"),
     )
     lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()

@@ -251,6 +251,8 @@ async def test_a_cut_commit_is_accepted_once(world, monitor, cut, cut_all):
             ]
         )
         assert proxy.cuts == 1
+        counted = process.metrics.registry.get_sample_value("luota_batch_outcomes_total", {"outcome": "commit_unknown"})
+        assert counted == 1
         assert [isinstance(answer, Accepted) for answer in answers] == [True, True, True, False]
         assert isinstance(answers[3], RunConflict)
         assert not any(answer.duplicate for answer in answers[:3])

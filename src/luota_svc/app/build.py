@@ -156,6 +156,7 @@ async def _build_service(
         slugs=slugs,
         on_limits=admission.remember_limits,
         on_dead=admission.remember_dead,
+        on_commit_unknown=partial(metrics.batch_outcome, "commit_unknown"),
     )
     lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()

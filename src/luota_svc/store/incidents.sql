@@ -72,10 +72,3 @@ INSERT INTO incident_events (incident_id, number, event, at, actor, request_id, 
 SELECT id, event_count, %(event)s, %(at)s, %(actor)s, %(request_id)s, %(detail)s
 FROM incidents
 WHERE id = %(id)s
-
--- name: events
--- The timeline, in order. Index: incident_events_pkey.
-SELECT number, event, at, actor, request_id, run_id, signal_id, occurrence_number, detail
-FROM incident_events
-WHERE incident_id = %(id)s
-ORDER BY number

@@ -51,8 +51,13 @@ class Batch:
         slugs: MonitorSlugs,
         on_limits: Callable[[UUID, WorkspaceLimits], None],
         on_dead: Callable[[UUID], None],
+        on_commit_unknown: Callable[[], None],
     ) -> None:
-        """Take what a batch works with; `on_limits` hears each live key's workspace limits, `on_dead` of dead keys."""
+        """Take what a batch works with, and who hears of what it found.
+
+        `on_limits` hears each live key's workspace limits, `on_dead` of dead keys, `on_commit_unknown` of each COMMIT
+        whose answer was cut.
+        """
         self._database = database
         self._clock = clock
         self._tracing = tracing
@@ -60,6 +65,7 @@ class Batch:
         self._slugs = slugs
         self._on_limits = on_limits
         self._on_dead = on_dead
+        self._on_commit_unknown = on_commit_unknown
 
     async def transact(self, members: Sequence[Member], *, held: AbstractSet[UUID] = frozenset()) -> list[Answer]:
         """Fold the members in one transaction and return their answers in order; raise BatchFailed if none landed.
@@ -144,6 +150,7 @@ class Batch:
 
     async def _require_commit(self, transaction_id: str) -> None:
         """Return if a transaction whose COMMIT answer was cut went through; raise BatchFailed if it did not."""
+        self._on_commit_unknown()
         _LOG.warning(names.LOG_COMMIT_UNKNOWN, extra={"transaction_id": transaction_id})
         give_up_at = self._clock.monotonic() + _OUTCOME_SECONDS
         while True:
