@@ -44,11 +44,12 @@ async def test_a_caller_whose_deadline_passes_ends_its_call_without_noise(
     assert bench.records == []
 
 
+@pytest.mark.parametrize("deadline", [WAIT, None])
 async def test_a_caller_that_hangs_up_ends_its_call_without_noise(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    bench: Bench, caplog: pytest.LogCaptureFixture, deadline: float | None
 ) -> None:
     ended = hang(bench)
-    call = bench.call(START, start_request())
+    call = bench.call(START, start_request(), timeout=deadline)
     await asyncio.wait_for(bench.core.called.wait(), WAIT)
     call.cancel()
     await asyncio.wait_for(ended.wait(), WAIT)

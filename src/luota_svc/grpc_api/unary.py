@@ -94,7 +94,8 @@ class Unary:
 
     def _gave_up(self, call: Call, span: Span, context: Any, started: float) -> None:
         """Note a client that hung up or let its deadline pass; what was on its way to the database may be kept."""
-        code = grpc.StatusCode.CANCELLED if context.time_remaining() else grpc.StatusCode.DEADLINE_EXCEEDED
+        left = context.time_remaining()  # None where the caller set no deadline
+        code = grpc.StatusCode.CANCELLED if left is None or left > 0 else grpc.StatusCode.DEADLINE_EXCEEDED
         self._hooks.answered(call, span, code.name, None, self._clock.monotonic() - started)
 
     async def _refuse(self, call: Call, span: Span, context: Any, error: Exception, started: float) -> NoReturn:
