@@ -85,6 +85,12 @@ def test_an_unknown_field_is_named_and_an_empty_mask_is_refused(paths, words):
         masked_paths(FieldMask(paths=paths), KNOWN, frozenset())
 
 
+def test_a_refusal_does_not_repeat_a_path_that_no_field_has():
+    with pytest.raises(InvalidRequest) as refused:
+        masked_paths(FieldMask(paths=["x" * 100_000]), KNOWN, frozenset())
+    assert str(refused.value) == "updateMask: names a field that is not known"
+
+
 @pytest.mark.parametrize(
     ("request_", "field"),
     [

@@ -68,3 +68,16 @@ def test_a_forged_place_is_refused_and_is_no_fault_of_ours():
         request = monitor_service_pb2.ListRunsRequest(monitor_id="m", state=1, page_token=token)
         with pytest.raises(InvalidRequest):
             newest_ask(request)
+
+
+@pytest.mark.parametrize("place", ["\ud800", "caf\u00e9", "a\0", "", 1, None])
+def test_a_forged_slug_is_refused_and_is_no_fault_of_ours(place):
+    import base64
+    import json
+
+    request = workspace_service_pb2.ListWorkspacesRequest()
+    token = next_token(request, "ours")
+    arguments = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))[0]
+    request.page_token = base64.urlsafe_b64encode(json.dumps([arguments, place]).encode()).decode()
+    with pytest.raises(InvalidRequest, match="pageToken: is none of this list"):
+        slug_ask(request)

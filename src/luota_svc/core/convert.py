@@ -25,6 +25,7 @@ Word = TypeVar("Word", bound=StrEnum)
 NOBODY: Final = UUID(int=0)
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY_MAX: Final = 200
+_PATH_MAX: Final = 64
 
 
 def path_id(text: str) -> UUID:
@@ -84,7 +85,7 @@ def masked_paths(mask: FieldMask, known: Mapping[str, Sequence[str]], ignored: f
     """Return the settings that a mask names; `known` maps each path to the settings it covers.
 
     `*` is all of them. Derived fields may be named and change nothing, so that what was read can be sent back.
-    InvalidRequest, naming it, for a path that is unknown, and for a mask that names nothing.
+    InvalidRequest for a mask that names nothing, and for a path that is unknown, naming it if a field could be so long.
     """
     if not mask.paths:
         raise InvalidRequest(FieldProblem("updateMask", "names no field"))
@@ -94,6 +95,8 @@ def masked_paths(mask: FieldMask, known: Mapping[str, Sequence[str]], ignored: f
             covered.update(*known.values())
         elif path in known:
             covered.update(known[path])
+        elif len(path) > _PATH_MAX:  # a caller's own text goes into trailers, which clients bound
+            raise InvalidRequest(FieldProblem("updateMask", "names a field that is not known"))
         elif path not in ignored:
             raise InvalidRequest(FieldProblem(_public(path), "is no field that can be changed"))
     return covered

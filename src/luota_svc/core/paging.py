@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from luota_svc.core.convert import request_hash
 from luota_svc.model.errors import FieldProblem, InvalidRequest
 from luota_svc.model.pages import Ask, Newest
+from luota_svc.rules.monitor_settings import slug_problems
 
 PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 1_000
@@ -38,7 +39,7 @@ def slug_ask(request: Any) -> Ask[str]:
     place = _place(request)
     if place is None:
         return Ask(_size(request))
-    if len(place) != 1 or not isinstance(place[0], str) or "\0" in place[0]:
+    if len(place) != 1 or not isinstance(place[0], str) or slug_problems(place[0]):
         raise _bad_token()
     return Ask(_size(request), place[0])
 
