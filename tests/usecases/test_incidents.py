@@ -13,7 +13,7 @@ from luota_svc.model.pages import Ask
 from luota_svc.model.signals import Evidence, Report, SignalType
 from luota_svc.usecases import incidents
 from luota_svc.usecases.keys import Scope, create_key
-from luota_svc.usecases.monitors import create_monitor
+from luota_svc.usecases.monitors import create_monitor, delete_monitor, mute_monitor
 
 BACKUP = MonitorSettings("backup", "Backup", MonitorKind.RUN, failure_threshold=2)
 
@@ -177,6 +177,30 @@ async def test_an_alert_in_flight_is_left_to_its_worker_and_the_end_is_told_afte
         ("opened", "sending", False),
         ("resolved", "pending", True),
     ]
+
+
+async def test_ending_it_while_its_monitor_is_muted_is_told_to_nobody(installation, house, monitor, fail, route):
+    incident = await fail(2)
+    until = installation.clock.now() + timedelta(hours=1)
+    await mute_monitor(installation, house.olga.call(), monitor.id, until)
+    await resolve(house, incident)
+    assert [(row["reason"], row["state"]) for row in await deliveries(installation, incident.id)] == [
+        ("opened", "cancelled")
+    ]
+
+
+@pytest.mark.parametrize("end", ["by hand", "deleted"])
+async def test_the_end_is_told_on_the_request_and_trace_of_who_ended_it(installation, house, monitor, fail, route, end):
+    incident = await fail(2)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    call = house.olga.call(traceparent=trace)
+    if end == "by hand":
+        await incidents.resolve_incident(installation, call, incident.id, note="", version=None)
+    else:
+        await delete_monitor(installation, call, monitor.id)
+    async with installation.database.unit() as unit:
+        row = await unit.row("SELECT request_id, traceparent FROM deliveries WHERE reason = 'resolved'")
+    assert (row["request_id"], row["traceparent"]) == (call.request_id, trace)
 
 
 ALERT_STATES = [

@@ -184,6 +184,23 @@ async def test_a_pause_ends_by_itself(installation, house, monitor):
     assert (await read(house, monitor)).state is MonitorState.NEW
 
 
+async def test_resuming_after_a_pause_ran_out_forgets_no_failure(installation, house, monitor, job):
+    until = installation.clock.now() + timedelta(hours=1)
+    paused = await monitors.pause_monitor(installation, house.olga.call(), monitor.id, until)
+    installation.clock.advance(3_601)
+    assert (await job("one", 1)).incident is None
+    assert (await monitors.resume_monitor(installation, house.olga.call(), monitor.id)).version == paused.version
+    assert (await job("two", 1)).incident is not None
+
+
+async def test_an_end_is_kept_to_the_millisecond_so_that_what_was_read_can_be_sent_back(installation, house, monitor):
+    until = installation.clock.now() + timedelta(hours=1, microseconds=123_456)
+    shown = until.replace(microsecond=123_000)
+    await monitors.pause_monitor(installation, house.olga.call(), monitor.id, until)
+    stands = await monitors.mute_monitor(installation, house.olga.call(), monitor.id, until)
+    assert (stands.paused_until, stands.muted_until) == (shown, shown)
+
+
 async def test_resuming_and_unmuting_what_is_neither_leaves_no_trace(installation, house, monitor):
     assert (await monitors.resume_monitor(installation, house.olga.call(), monitor.id)).version == 1
     assert (await monitors.unmute_monitor(installation, house.olga.call(), monitor.id)).version == 1

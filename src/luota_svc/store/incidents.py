@@ -29,9 +29,6 @@ class HeldIncident:
     kind: IncidentKind
     severity: Severity
     resolved: bool
-    request_id: str | None
-    traceparent: str | None
-    muted: bool
     version: int
 
 
@@ -123,9 +120,6 @@ def _held(row: DictRow) -> HeldIncident:
         kind=IncidentKind(row["kind"]),
         severity=Severity(row["severity"]),
         resolved=row["resolved_at"] is not None,
-        request_id=row["request_id"],
-        traceparent=row["traceparent"],
-        muted=row["muted"],
         version=row["version"],
     )
 

@@ -46,14 +46,14 @@ SELECT workspace_id, monitor_id FROM incidents WHERE id = %(id)s
 
 -- name: lock
 -- Holds one as it is to be ended; its monitor's lock is held already.
-SELECT id, workspace_id, monitor_id, kind, severity, resolved_at, request_id, traceparent, muted, version
+SELECT id, workspace_id, monitor_id, kind, severity, resolved_at, version
 FROM incidents
 WHERE id = %(id)s
 FOR NO KEY UPDATE
 
 -- name: lock_unresolved_of_monitor
 -- Holds all that stand on a monitor, in id order; its lock is held already. Index: incidents_one_unresolved.
-SELECT id, workspace_id, monitor_id, kind, severity, resolved_at, request_id, traceparent, muted, version
+SELECT id, workspace_id, monitor_id, kind, severity, resolved_at, version
 FROM incidents
 WHERE monitor_id = %(monitor_id)s AND resolved_at IS NULL
 ORDER BY id

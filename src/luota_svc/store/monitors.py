@@ -45,9 +45,10 @@ async def alive_home(unit: Unit, monitor_id: UUID) -> UUID | None:
     return row["workspace_id"] if row else None
 
 
-async def lock(unit: Unit, monitor_id: UUID) -> None:
-    """Take the mutex of a monitor's runs, incidents and counters until the transaction ends."""
-    await unit.rows(SQL["lock"], {"id": monitor_id})
+async def lock(unit: Unit, monitor_id: UUID) -> datetime | None:
+    """Take the mutex of a monitor's runs, incidents and counters until the transaction ends; return its mute's end."""
+    row = await unit.row(SQL["lock"], {"id": monitor_id})
+    return row["muted_until"] if row else None
 
 
 async def page(unit: Unit, workspace_id: UUID, ask: Ask[str], now: datetime) -> Page[Monitor, str]:

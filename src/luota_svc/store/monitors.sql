@@ -45,7 +45,7 @@ SELECT workspace_id FROM monitors WHERE id = %(id)s AND deleted_at IS NULL
 
 -- name: lock
 -- The mutex of its runs, incidents and counters; a deleted one is locked too, for its evidence stays.
-SELECT id FROM monitors WHERE id = %(id)s FOR NO KEY UPDATE
+SELECT muted_until FROM monitors WHERE id = %(id)s FOR NO KEY UPDATE
 
 -- name: insert
 -- Makes one.

@@ -97,10 +97,11 @@ async def pause_monitor(at: Installation, call: Call, monitor_id: UUID, until: d
 
 
 async def resume_monitor(at: Installation, call: Call, monitor_id: UUID) -> Monitor:
-    """Judge again; the counters start again. One that is not paused is answered as it is."""
+    """Judge again; the counters start again. One that is not paused (any more) is answered as it is."""
 
     async def write(unit: Unit, before: Monitor, now: datetime) -> None:
-        if before.paused_until is not None:
+        # What was counted since a pause ran out by itself stays counted.
+        if before.paused_until is not None and before.paused_until > now:
             await monitors.pause(unit, before, None, now)
 
     return await _change(at, call, monitor_id, "monitor.resume", write)
@@ -133,7 +134,15 @@ async def delete_monitor(at: Installation, call: Call, monitor_id: UUID) -> None
         await monitors.delete(unit, before, now)
         await keys.revoke_of_monitor(unit, monitor_id)
         for incident in await incidents.lock_unresolved(unit, monitor_id):
-            await resolve_held(at, unit, incident, operator.author, resolution=MONITOR_DELETED, note="")
+            await resolve_held(
+                at,
+                unit,
+                incident,
+                operator.author,
+                muted_until=before.muted_until,
+                resolution=MONITOR_DELETED,
+                note="",
+            )
         change = Change("monitor.delete", monitor_id, before.workspace_id, monitor_fields(before), None)
         await keep_audit(at.clock, unit, operator.author, change)
 
@@ -177,6 +186,8 @@ def _changed(before: Monitor, changes: Mapping[str, Any]) -> MonitorSettings:
 def _future(at: Installation, until: datetime | None) -> datetime:
     if until is None:
         raise InvalidRequest(FieldProblem("until", "is required"))
-    if until <= at.clock.now():
+    # To the millisecond, as it is shown: what was read can be sent back in an update.
+    end = until.replace(microsecond=until.microsecond // 1_000 * 1_000)
+    if end <= at.clock.now():
         raise InvalidRequest(FieldProblem("until", "must be in the future"))
-    return until
+    return end

@@ -20,10 +20,11 @@ OPERATOR_ACTOR = "operator_token"
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes something, by which request."""
+    """Who changes something, by which request and trace."""
 
     actor: Actor
     request_id: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Operator:
     @property
     def author(self) -> Author:
         """Name them as the audit and the timeline do."""
-        return Author(Actor(OPERATOR_ACTOR, str(self.token.id), self.token.name), self.call.request_id)
+        actor = Actor(OPERATOR_ACTOR, str(self.token.id), self.token.name)
+        return Author(actor, self.call.request_id, self.call.traceparent)
 
     @property
     def only(self) -> UUID | None:

@@ -19,9 +19,19 @@ MONITOR_DELETED = "monitor_deleted"
 
 
 async def resolve_held(
-    at: Installation, unit: Unit, incident: HeldIncident, author: Author, *, resolution: str, note: str
+    at: Installation,
+    unit: Unit,
+    incident: HeldIncident,
+    author: Author,
+    *,
+    muted_until: datetime | None,
+    resolution: str,
+    note: str,
 ) -> None:
-    """End an incident that is held, under its monitor's lock, and write what its routes are to be told."""
+    """End an incident that is held, under its monitor's lock, and write what its routes are to be told.
+
+    `muted_until` is the monitor's: what counts is whether it is muted now, not whether it was at the opening.
+    """
     now = at.clock.now()
     await incidents.resolve(unit, incident, resolution, now)
     await incidents.append_event(
@@ -33,10 +43,6 @@ async def resolve_held(
         request_id=author.request_id,
         detail=note or resolution,
     )
-    await _tell_resolved(at, unit, incident, author, now)
-
-
-async def _tell_resolved(at: Installation, unit: Unit, incident: HeldIncident, author: Author, now: datetime) -> None:
     change = IncidentChange(
         incident_id=incident.id,
         workspace_id=incident.workspace_id,
@@ -45,9 +51,9 @@ async def _tell_resolved(at: Installation, unit: Unit, incident: HeldIncident, a
         severity=incident.severity,
         state=IncidentState.RESOLVED,
         opened_here=False,
-        muted=incident.muted,
+        muted=muted_until is not None and muted_until > now,
         request_id=author.request_id,
-        traceparent=None,
+        traceparent=author.traceparent,
     )
     told = await duties.lock_told(unit, incident.id)
     routing = route_change(change, await duties.routes(unit, incident.workspace_id), told, now)
