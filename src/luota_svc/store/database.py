@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -100,6 +101,7 @@ class Database:
                 **_KEEPALIVES,
             },
         )
+        self._checking: asyncio.Task[None] | None = None
 
     async def _configure(self, connection: AsyncConnection[DictRow]) -> None:
         await connection.execute(self._session)
@@ -120,11 +122,28 @@ class Database:
 
     async def close(self) -> None:
         """Close every session; safe to repeat."""
+        if self._checking is not None:
+            await asyncio.wait({self._checking}, timeout=1.0)
         await self.pool.close(timeout=3.0)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Lend a session. What goes wrong leaves as the driver's or the pool's own error.
+
+        A restart of the server cuts all sessions at once. So where the borrowed one turns out to be cut, the pool looks
+        at the idle ones and replaces the dead: one borrower hears of the restart, not one for each session.
+        """
+        async with self.pool.connection() as connection:
+            try:
+                yield connection
+            finally:
+                if connection.closed and (self._checking is None or self._checking.done()):
+                    self._checking = asyncio.create_task(self.pool.check(), name="pool-check")
+                    await asyncio.sleep(0)  # it takes the idle ones in its first step: before the next borrower
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
         """Run one transaction: commit at the end, roll back on any error, which leaves as a model error."""
         with translated():
-            async with self.pool.connection() as connection, connection.transaction():
+            async with self.session() as connection, connection.transaction():
                 yield Unit(connection)

@@ -79,5 +79,8 @@ def translated() -> Iterator[None]:
         if message is None:
             raise
         raise ResourceConflict(message) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, *POOL_ERRORS) as error:
-        raise Unavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
+    except (psycopg.Error, *POOL_ERRORS) as error:
+        away = (psycopg.OperationalError, psycopg.InterfaceError, *POOL_ERRORS)
+        if isinstance(error, away) or is_server_out_of_order(error):
+            raise Unavailable(f"PostgreSQL: {type(error).__name__}: {error}") from error
+        raise

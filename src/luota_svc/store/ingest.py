@@ -174,7 +174,7 @@ class IngestTransaction:
 async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransaction]:
     """Lend a session for one batch. Whatever goes wrong leaves as BatchFailed; the session is clean or thrown away."""
     try:
-        async with database.pool.connection() as connection:
+        async with database.session() as connection:
             try:
                 yield IngestTransaction(connection)
             finally:
@@ -196,7 +196,7 @@ async def outcome(database: Database, transaction_id: str) -> str | None:
     Raises BatchFailed where nobody could be asked.
     """
     try:
-        async with database.pool.connection() as connection:
+        async with database.session() as connection:
             ((row,),) = await _TRIPS.run(connection, [("outcome", (transaction_id,))])
             return cast("str | None", row[0])
     except (psycopg.Error, *errors.POOL_ERRORS) as error:
