@@ -63,6 +63,12 @@ def cron_problem(text: str) -> str | None:
     return None
 
 
+def plain_line(text: str) -> str:
+    """Return a line's five fields, a macro as what it stands for."""
+    line = text.strip()
+    return MACROS.get(line.lower(), line)
+
+
 def _values(field: _Field, word: str) -> set[int] | str:
     """Return the values that one field stands for, or its problem."""
     values: set[int] = set()

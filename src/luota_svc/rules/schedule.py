@@ -1,0 +1,95 @@
+"""When a signal is expected, from when on one counts for it, and by when it must have come."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from luota_svc.model.monitors import MonitorSettings
+from luota_svc.model.schedules import Expectation, Schedule
+from luota_svc.rules.schedule_cron import instant_after, instant_before
+
+# A line that does not come within this is as good as none.
+HORIZON: Final = timedelta(days=3_653)
+
+
+def schedule_of(settings: MonitorSettings) -> Schedule:
+    """Return what a monitor's settings say about time."""
+    return Schedule(
+        cron=settings.schedule_cron,
+        timezone=settings.schedule_timezone,
+        interval_seconds=settings.interval_seconds,
+        grace_seconds=settings.grace_seconds,
+        early_tolerance_seconds=settings.early_tolerance_seconds,
+    )
+
+
+def next_expectation(
+    schedule: Schedule, *, settled_until: datetime, last_heard_at: datetime | None
+) -> Expectation | None:
+    """Return the first expected instant that no signal covers; None without a schedule, or when it comes no more.
+
+    `settled_until`: expected instants up to here are settled (judged, or before the monitor was made, resumed, or
+    its schedule changed). `last_heard_at`: the newest signal that counts; it covers every instant before it, and
+    those whose window it falls into. An interval slides from the later of the two.
+    """
+    begin = settled_until if last_heard_at is None else max(settled_until, last_heard_at)
+    grace = timedelta(seconds=schedule.grace_seconds)
+    if schedule.interval_seconds is not None:
+        expected_at = begin + timedelta(seconds=schedule.interval_seconds)
+        return Expectation(expected_at, begin, expected_at + grace)
+    if last_heard_at is not None and schedule.early_tolerance_seconds is not None:
+        # Whatever begins its window by then is covered: no need to walk from instant to instant.
+        begin = max(begin, last_heard_at + timedelta(seconds=schedule.early_tolerance_seconds))
+    expected_at_or_none = expected_after(schedule, begin)
+    while expected_at_or_none is not None:
+        expectation = expectation_at(schedule, expected_at_or_none)
+        if last_heard_at is None or last_heard_at < expectation.covered_from:
+            return expectation
+        expected_at_or_none = expected_after(schedule, expected_at_or_none)
+    return None
+
+
+def expectation_at(schedule: Schedule, expected_at: datetime) -> Expectation:
+    """Return an expected instant of a cron line with its window and its deadline."""
+    early = timedelta(seconds=_early_seconds(schedule, expected_at))
+    return Expectation(expected_at, expected_at - early, expected_at + timedelta(seconds=schedule.grace_seconds))
+
+
+def expected_after(schedule: Schedule, after: datetime) -> datetime | None:
+    """Return the first expected instant strictly after an instant; of an interval, one interval later.
+
+    None without a schedule, and for a cron line that does not come within the next ten years.
+    """
+    if schedule.interval_seconds is not None:
+        return after + timedelta(seconds=schedule.interval_seconds)
+    if schedule.cron is None:
+        return None
+    return instant_after(schedule.cron, schedule.timezone, after, after + HORIZON)
+
+
+def expected_between(schedule: Schedule, start: datetime, end: datetime, most: int) -> list[datetime]:
+    """Return a cron line's instants from `start` up to before `end`, the first `most` of them; none of an interval."""
+    instants: list[datetime] = []
+    if schedule.cron is None:
+        return instants
+    after = start - timedelta(microseconds=1)
+    while len(instants) < most:
+        instant = instant_after(schedule.cron, schedule.timezone, after, end)
+        if instant is None or instant >= end:
+            break
+        instants.append(instant)
+        after = instant
+    return instants
+
+
+def _early_seconds(schedule: Schedule, expected_at: datetime) -> float:
+    """Return how early a signal counts for an instant of a cron line."""
+    if schedule.early_tolerance_seconds is not None:
+        return schedule.early_tolerance_seconds
+    assert schedule.cron is not None
+    grace = schedule.grace_seconds
+    # Only a gap of less than twice the grace makes it smaller, so no older instant needs to be found.
+    since = expected_at - timedelta(seconds=2 * grace)
+    before = instant_before(schedule.cron, schedule.timezone, expected_at, since)
+    return grace if before is None else min(grace, (expected_at - before).total_seconds() / 2)
