@@ -38,7 +38,8 @@ async def test_a_start_opens_a_run_and_keeps_one_signal(world, process, monitor)
     assert (run["id"], run["external_run_id"], run["host"], run["tags"]) == (accepted.run.id, "job-1", "h", {"a": "b"})
     (signal,) = world.rows("SELECT * FROM signals")
     assert (signal["run_id"], signal["type"], signal["id"]) == (run["id"], "start", accepted.signal_id)
-    assert run["next_deadline_at"] == run["timeout_at"] == run["received_at"] + timedelta(days=1)
+    assert run["timeout_at"] == run["received_at"] + timedelta(days=1)
+    assert run["next_deadline_at"] == run["received_at"] + timedelta(hours=1)
 
 
 async def test_fifty_starts_at_once_are_one_run_and_one_signal(world, process, monitor, batch_size):

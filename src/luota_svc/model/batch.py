@@ -40,8 +40,21 @@ class LoadedRun(NamedTuple):
     received_at: datetime
     finished_at: datetime | None
     duration_ms: int | None
+    last_sign_at: datetime
+    timeout_at: datetime
+    stuck_at: datetime | None
+    slow_at: datetime | None
+    next_deadline_at: datetime | None
     incident: IncidentView | None
     pruned: bool = False
+
+
+class StuckRun(NamedTuple):
+    """A run that counts as stuck: what the success of a later run clears."""
+
+    id: UUID
+    monitor_id: UUID
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class Loaded:
     run_ids: dict[tuple[UUID, str], UUID]
     incidents: dict[tuple[UUID, IncidentKind], OpenIncident]
     signal_ids: dict[tuple[UUID, str], tuple[UUID, datetime]]
+    stuck_runs: tuple[StuckRun, ...] = ()
 
 
 class NewRun(NamedTuple):
@@ -87,7 +101,11 @@ class NewRun(NamedTuple):
 
 
 class ChangedRun(NamedTuple):
-    """A run that stood and is moved; `expected_state` guards it. None keeps what the row says."""
+    """A run that stood and is moved; `expected_state` guards it.
+
+    None keeps what the row says, but for the last three: when it is found stuck, slow, and due to be looked at stand as
+    they are given.
+    """
 
     id: UUID
     expected_state: str
@@ -105,6 +123,9 @@ class ChangedRun(NamedTuple):
     notes: str | None
     close_request_id: str | None
     incident_id: UUID | None
+    stuck_at: datetime | None
+    slow_at: datetime | None
+    next_deadline_at: datetime | None
 
 
 class NewSignal(NamedTuple):
@@ -136,7 +157,10 @@ class NewSignal(NamedTuple):
 
 
 class ChangedMonitor(NamedTuple):
-    """The counters and memories of one monitor after the batch. None keeps what the row says."""
+    """The counters and memories of one monitor after the batch. None keeps what the row says.
+
+    `due_at` brings the next look at it forward, never back: a signal only moves deadlines away, which the sweep finds.
+    """
 
     id: UUID
     failures_in_row: int
@@ -144,6 +168,9 @@ class ChangedMonitor(NamedTuple):
     last_judged_close_at: datetime | None
     last_signal: str
     last_good_signal: str | None
+    last_heard_at: datetime | None
+    last_fresh_at: datetime | None
+    due_at: datetime | None
 
 
 class NewIncident(NamedTuple):
@@ -165,6 +192,12 @@ class NewIncident(NamedTuple):
     event_count: int
     previous_incident_id: UUID | None
     muted: bool
+    reason: str
+    expected_at: datetime | None
+    deadline_at: datetime | None
+    tell_at: datetime | None
+    next_reminder_at: datetime | None
+    next_deadline_at: datetime | None
 
 
 class ChangedIncident(NamedTuple):
@@ -238,6 +271,7 @@ class Writes:
 
     new_runs: list[NewRun] = field(default_factory=list)
     changed_runs: list[ChangedRun] = field(default_factory=list)
+    freed_runs: list[UUID] = field(default_factory=list)
     signals: list[NewSignal] = field(default_factory=list)
     signal_keys: list[tuple[UUID, str, UUID, datetime]] = field(default_factory=list)
     monitors: list[ChangedMonitor] = field(default_factory=list)

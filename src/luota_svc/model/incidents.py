@@ -20,6 +20,19 @@ class IncidentKind(StrEnum):
     STALE = "stale"
 
 
+class IncidentReason(StrEnum):
+    """Why an incident opened: the rule's own word, carried to the timeline, the alert and the packet."""
+
+    FAILURES = "failures"
+    NO_SIGNAL = "no_signal"
+    NEVER_REPORTED = "never_reported"
+    TOO_LONG = "too_long"
+    TOO_SHORT = "too_short"
+    NO_SIGN_OF_LIFE = "no_sign_of_life"
+    EXPIRED = "expired"
+    TOO_OLD = "too_old"
+
+
 class IncidentState(StrEnum):
     """open -> acknowledged -> resolved (docs/states.md)."""
 
@@ -34,7 +47,10 @@ class TimelineEvent(StrEnum):
     OPENED = "opened"
     OCCURRENCE = "occurrence"
     ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGEMENT_ENDED = "acknowledgement_ended"
+    ASSIGNED = "assigned"
     NOTE = "note"
+    QUIET_ENDED = "quiet_ended"
     DELIVERY_CHANGED = "delivery_changed"
     RECOVERED = "recovered"
     RESOLVED = "resolved"

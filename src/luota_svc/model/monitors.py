@@ -112,9 +112,13 @@ class MonitorMutex:
     recovery_threshold: int
     timeout_seconds: int | None
     max_duration_seconds: int | None
+    min_duration_seconds: int | None
     stuck_after_seconds: int | None
+    max_age_seconds: int | None
+    remind_every_seconds: int
     paused_until: datetime | None
     muted_until: datetime | None
     failures_in_row: int
     successes_in_row: int
     last_judged_close_at: datetime | None
+    next_deadline_at: datetime | None

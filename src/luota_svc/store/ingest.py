@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from luota_svc.model.batch import Loaded, LoadedRun, Tellable, ToldRoute
+from luota_svc.model.batch import Loaded, LoadedRun, StuckRun, Tellable, ToldRoute
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.keys import KeyFacts, WorkspaceLimits
 from luota_svc.model.monitors import MonitorKind, MonitorMutex, Severity
@@ -116,6 +116,7 @@ class IngestTransaction:
             # After the wait for the locks: a rotation that committed meanwhile is seen.
             "live_keys": (list(wanted.keys),),
             "unresolved_incidents": (monitors,),
+            "stuck_runs": (monitors,),
         }
         if wanted.run_keys:
             calls["runs_by_key"] = _columns(wanted.run_keys)
@@ -136,6 +137,7 @@ class IngestTransaction:
             run_ids={(run.monitor_id, run.external_run_id): run.id for run in runs},
             incidents={(incident.monitor_id, incident.kind): incident for incident in incidents},
             signal_ids={(row[0], row[1]): (row[2], row[3]) for row in rows.get("signals_by_key", ())},
+            stuck_runs=tuple(StuckRun(*row) for row in rows["stuck_runs"]),
         )
 
     async def load_tellable(
@@ -216,6 +218,7 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
         ("insert_run_keys", keys),
         ("insert_runs", writes.new_runs),
         ("change_runs", writes.changed_runs),
+        ("free_runs", [(run_id,) for run_id in writes.freed_runs]),
         ("insert_signals", writes.signals),
         ("insert_signal_keys", writes.signal_keys),
         ("change_monitors", writes.monitors),
@@ -254,7 +257,8 @@ def _loaded_run(row: tuple[Any, ...]) -> LoadedRun:
     (monitor_id, external_run_id, run_id, pruned, workspace_id, *rest) = row
     if workspace_id is None:
         return _pruned_run(monitor_id, external_run_id, run_id, pruned)
-    state, started_at, occurred, seen, received_at, finished_at, duration_ms, incident_id, kind, incident_state = rest
+    state, started_at, occurred, seen, received_at, finished_at, duration_ms, *times = rest
+    last_sign_at, timeout_at, stuck_at, slow_at, next_deadline_at, incident_id, kind, incident_state = times
     return LoadedRun(
         id=run_id,
         workspace_id=workspace_id,
@@ -267,24 +271,36 @@ def _loaded_run(row: tuple[Any, ...]) -> LoadedRun:
         received_at=received_at,
         finished_at=finished_at,
         duration_ms=duration_ms,
+        last_sign_at=last_sign_at,
+        timeout_at=timeout_at,
+        stuck_at=stuck_at,
+        slow_at=slow_at,
+        next_deadline_at=next_deadline_at,
         incident=IncidentView(incident_id, kind, incident_state) if incident_id else None,
     )
 
 
 def _pruned_run(monitor_id: UUID, external_run_id: str, run_id: UUID, pruned: dict[str, Any]) -> LoadedRun:
     """Read a run that retention removed from what its key remembers; it is closed, whatever comes now."""
+    started_at = datetime.fromisoformat(pruned["startedAt"])
+    finished_at = datetime.fromisoformat(pruned["finishedAt"])
     return LoadedRun(
         id=run_id,
         workspace_id=UUID(pruned["workspaceId"]),
         monitor_id=monitor_id,
         external_run_id=external_run_id,
         state=RunState(pruned["state"]),
-        started_at=datetime.fromisoformat(pruned["startedAt"]),
+        started_at=started_at,
         start_occurred=False,
         start_seen=True,
-        received_at=datetime.fromisoformat(pruned["startedAt"]),
-        finished_at=datetime.fromisoformat(pruned["finishedAt"]),
+        received_at=started_at,
+        finished_at=finished_at,
         duration_ms=pruned["durationMs"],
+        last_sign_at=finished_at,
+        timeout_at=finished_at,
+        stuck_at=None,
+        slow_at=None,
+        next_deadline_at=None,
         incident=None,
         pruned=True,
     )

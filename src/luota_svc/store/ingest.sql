@@ -45,8 +45,9 @@ SELECT id FROM wanted EXCEPT SELECT id FROM free
 -- The mutex: locks the monitors in id order and reads bounds and counters. Deleted ones are as if they were not, and
 -- the workspace keeps a key from locking what is not its own.
 SELECT m.id, m.workspace_id, m.slug, m.kind, m.severity, m.failure_threshold, m.recovery_threshold,
-       m.timeout_seconds, m.max_duration_seconds, m.stuck_after_seconds, m.paused_until, m.muted_until,
-       m.failures_in_row, m.successes_in_row, m.last_judged_close_at
+       m.timeout_seconds, m.max_duration_seconds, m.min_duration_seconds, m.stuck_after_seconds,
+       m.max_age_seconds, m.remind_every_seconds, m.paused_until, m.muted_until, m.failures_in_row, m.successes_in_row,
+       m.last_judged_close_at, m.next_deadline_at
 FROM unnest(%b::uuid[], %b::uuid[]) AS wanted (id, workspace_id)
 JOIN monitors m ON m.id = wanted.id AND m.workspace_id = wanted.workspace_id
 WHERE m.deleted_at IS NULL
@@ -57,7 +58,7 @@ FOR NO KEY UPDATE OF m
 -- The runs behind (monitor, external run id), read after the lock. Index: run_keys_pkey.
 SELECT k.monitor_id, k.external_run_id, k.run_id, k.pruned,
        r.workspace_id, r.state, r.started_at, r.start_occurred, r.start_seen, r.received_at, r.finished_at,
-       r.duration_ms, i.id, i.kind, i.state
+       r.duration_ms, r.last_sign_at, r.timeout_at, r.stuck_at, r.slow_at, r.next_deadline_at, i.id, i.kind, i.state
 FROM unnest(%b::uuid[], %b::text[]) AS wanted (monitor_id, external_run_id)
 JOIN run_keys k ON k.monitor_id = wanted.monitor_id AND k.external_run_id = wanted.external_run_id
 LEFT JOIN runs r ON r.id = k.run_id
@@ -67,10 +68,14 @@ LEFT JOIN incidents i ON i.id = r.incident_id
 -- The runs that are closed or kept alive by their id, read after the lock. Index: runs_pkey.
 SELECT r.monitor_id, r.external_run_id, r.id, NULL::jsonb,
        r.workspace_id, r.state, r.started_at, r.start_occurred, r.start_seen, r.received_at, r.finished_at,
-       r.duration_ms, i.id, i.kind, i.state
+       r.duration_ms, r.last_sign_at, r.timeout_at, r.stuck_at, r.slow_at, r.next_deadline_at, i.id, i.kind, i.state
 FROM runs r
 LEFT JOIN incidents i ON i.id = r.incident_id
 WHERE r.id = ANY(%b::uuid[])
+
+-- name: stuck_runs
+-- What counts as stuck on the locked monitors, whatever its state. Index: runs_stuck.
+SELECT id, monitor_id, received_at FROM runs WHERE monitor_id = ANY(%b::uuid[]) AND stuck_at IS NOT NULL
 
 -- name: unresolved_incidents
 -- What stands open on the locked monitors. Index: incidents_one_unresolved.
@@ -141,17 +146,24 @@ WITH changed AS (
         notes = CASE WHEN v.notes IS NULL THEN r.notes ELSE coalesce(r.notes, '[]') || v.notes END,
         close_request_id = coalesce(v.close_request_id, r.close_request_id),
         incident_id = coalesce(v.incident_id, r.incident_id),
-        next_deadline_at = CASE WHEN v.state = 'running' THEN r.next_deadline_at END
+        stuck_at = v.stuck_at,
+        slow_at = v.slow_at,
+        next_deadline_at = v.next_deadline_at
     FROM unnest(
         %b::uuid[], %b::text[], %b::text[], %b::bool[], %b::timestamptz[], %b::timestamptz[], %b::bigint[],
         %b::text[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[]::jsonb[], %b::text[]::jsonb[],
-        %b::text[], %b::uuid[])
+        %b::text[], %b::uuid[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
         AS v (id, expected_state, state, start_seen, last_sign_at, finished_at, duration_ms,
-              summary, exit_code, deploy_sha, host, environment, tags, notes, close_request_id, incident_id)
+              summary, exit_code, deploy_sha, host, environment, tags, notes, close_request_id, incident_id,
+              stuck_at, slow_at, next_deadline_at)
     WHERE r.id = v.id AND r.state = v.expected_state
     RETURNING 1
 )
 SELECT luota_assert_rows('change_runs', %b::bigint, (SELECT count(*) FROM changed))
+
+-- name: free_runs
+-- Lets go of stuck runs that a later run's success made pointless; their states stay. The monitor's lock is held.
+UPDATE runs SET stuck_at = NULL WHERE id = ANY(%b::uuid[])
 
 -- name: insert_signals
 -- Keeps the messages.
@@ -176,9 +188,14 @@ WITH changed AS (
         successes_in_row = v.successes_in_row,
         last_judged_close_at = coalesce(v.last_judged_close_at, m.last_judged_close_at),
         last_signal = v.last_signal,
-        last_good_signal = coalesce(v.last_good_signal, m.last_good_signal)
-    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::timestamptz[], %b::text[]::jsonb[], %b::text[]::jsonb[])
-        AS v (id, failures_in_row, successes_in_row, last_judged_close_at, last_signal, last_good_signal)
+        last_good_signal = coalesce(v.last_good_signal, m.last_good_signal),
+        last_heard_at = greatest(v.last_heard_at, m.last_heard_at),
+        last_fresh_at = greatest(v.last_fresh_at, m.last_fresh_at),
+        next_deadline_at = least(v.due_at, m.next_deadline_at)
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::timestamptz[], %b::text[]::jsonb[], %b::text[]::jsonb[],
+                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
+        AS v (id, failures_in_row, successes_in_row, last_judged_close_at, last_signal, last_good_signal,
+              last_heard_at, last_fresh_at, due_at)
     WHERE m.id = v.id
     RETURNING 1
 )
@@ -194,6 +211,8 @@ WITH changed AS (
         resolved_at = v.resolved_at,
         resolution = v.resolution,
         next_reminder_at = CASE WHEN v.resolved_at IS NULL THEN i.next_reminder_at END,
+        tell_at = CASE WHEN v.resolved_at IS NULL THEN i.tell_at END,
+        next_deadline_at = CASE WHEN v.resolved_at IS NULL THEN i.next_deadline_at END,
         version = i.version + 1
     FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::int[], %b::int[], %b::timestamptz[], %b::text[])
         AS v (id, expected_version, state, occurrence_count, event_count, resolved_at, resolution)
@@ -205,10 +224,12 @@ SELECT luota_assert_rows('change_incidents', %b::bigint, (SELECT count(*) FROM c
 -- name: insert_incidents
 -- Opens incidents; the partial unique index refuses a second unresolved one of a kind.
 INSERT INTO incidents (id, workspace_id, monitor_id, kind, state, severity, opened_at, resolved_at, resolution,
-                       root_run_id, request_id, traceparent, occurrence_count, event_count, previous_incident_id, muted)
+                       root_run_id, request_id, traceparent, occurrence_count, event_count, previous_incident_id, muted,
+                       reason, expected_at, deadline_at, tell_at, next_reminder_at, next_deadline_at)
 SELECT * FROM unnest(
     %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[],
-    %b::text[], %b::uuid[], %b::text[], %b::text[], %b::int[], %b::int[], %b::uuid[], %b::bool[])
+    %b::text[], %b::uuid[], %b::text[], %b::text[], %b::int[], %b::int[], %b::uuid[], %b::bool[], %b::text[],
+    %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
 
 -- name: insert_events
 -- Appends to the timelines.

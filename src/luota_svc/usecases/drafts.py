@@ -68,6 +68,9 @@ class RunDraft:
     loaded_state: RunState | None = None
     timeout_at: datetime | None = None
     last_sign_at: datetime | None = None
+    stuck_at: datetime | None = None
+    slow_at: datetime | None = None
+    next_deadline_at: datetime | None = None
     finished_at: datetime | None = None
     duration_ms: int | None = None
     close_request_id: str | None = None
@@ -94,6 +97,10 @@ class RunDraft:
             loaded_state=run.state,
             finished_at=run.finished_at,
             duration_ms=run.duration_ms,
+            timeout_at=run.timeout_at,
+            stuck_at=run.stuck_at,
+            slow_at=run.slow_at,
+            next_deadline_at=run.next_deadline_at,
             incident=run.incident,
             pruned=run.pruned,
         )
@@ -152,7 +159,7 @@ class RunDraft:
             self.close_request_id,
             self.incident.id if self.incident else None,
             self.timeout_at,
-            self.timeout_at if self.state is RunState.RUNNING else None,
+            self.next_deadline_at if self.state is RunState.RUNNING else None,
         )
 
     def as_change(self) -> ChangedRun:
@@ -176,6 +183,9 @@ class RunDraft:
             notes_json(self.notes),
             self.close_request_id,
             self.incident.id if self.incident else None,
+            self.stuck_at,
+            self.slow_at,
+            self.next_deadline_at if self.state is RunState.RUNNING else None,
         )
 
 
@@ -189,11 +199,28 @@ class MonitorDraft:
     last_judged_close_at: datetime | None
     last_signal: NewSignal | None = None
     last_good_signal: NewSignal | None = None
+    last_heard_at: datetime | None = None
+    last_fresh_at: datetime | None = None
+    due_at: datetime | None = None
 
     @classmethod
     def of(cls, mutex: MonitorMutex) -> MonitorDraft:
         """Take up a monitor as it was read under its lock."""
         return cls(mutex, mutex.failures_in_row, mutex.successes_in_row, mutex.last_judged_close_at)
+
+    def paused_at(self, at: datetime) -> bool:
+        """Tell whether signals are recorded and not judged at that instant."""
+        return self.mutex.paused_until is not None and self.mutex.paused_until > at
+
+    def heard(self, at: datetime) -> None:
+        """Remember when a signal came that counts for the schedule."""
+        self.last_heard_at = at
+
+    def fresh(self, changed_at: datetime) -> None:
+        """Remember the newest change; a monitor that nobody was to look at any more is looked at again."""
+        self.last_fresh_at = max(changed_at, self.last_fresh_at or changed_at)
+        if self.mutex.next_deadline_at is None:
+            self.due_at = self.last_heard_at
 
     def as_change(self) -> ChangedMonitor:
         """Write what the batch moved; only called where a signal was kept."""
@@ -205,6 +232,9 @@ class MonitorDraft:
             self.last_judged_close_at,
             _signal_ref(self.last_signal),
             _signal_ref(self.last_good_signal) if self.last_good_signal else None,
+            self.last_heard_at,
+            self.last_fresh_at,
+            self.due_at,
         )
 
 
@@ -228,6 +258,11 @@ class IncidentDraft:
     root_run_id: UUID | None = None
     previous_incident_id: UUID | None = None
     muted: bool = False
+    reason: str = ""
+    expected_at: datetime | None = None
+    deadline_at: datetime | None = None
+    tell_at: datetime | None = None
+    next_reminder_at: datetime | None = None
     # Who is told of its latest change: nobody while the monitor is muted; and by which request it came.
     told_muted: bool = False
     told_request_id: str | None = None
@@ -274,7 +309,16 @@ class IncidentDraft:
             self.event_count,
             self.previous_incident_id,
             self.muted,
+            self.reason,
+            self.expected_at,
+            self.deadline_at,
+            None if self.resolved_at else self.tell_at,
+            None if self.resolved_at else self.next_reminder_at,
+            None if self.resolved_at else self._next_deadline_at(),
         )
+
+    def _next_deadline_at(self) -> datetime | None:
+        return min((at for at in (self.tell_at, self.next_reminder_at) if at is not None), default=None)
 
     def as_change(self) -> ChangedIncident:
         """Write the guarded change of an incident that stood."""

@@ -12,11 +12,12 @@ from uuid import UUID
 
 from luota_svc.model.batch import NewSignal, Writes
 from luota_svc.model.errors import FieldProblem, InvalidIngestKey, InvalidRequest, Missing, NotFound, RunConflict
-from luota_svc.model.incidents import IncidentKind
+from luota_svc.model.incidents import IncidentKind, IncidentReason
 from luota_svc.model.monitors import MonitorKind
 from luota_svc.model.runs import Note, RunState
 from luota_svc.model.signals import Accepted, SignalType
 from luota_svc.rules.incident_policy import Counters, Verdict, judge_close
+from luota_svc.rules.run_deadlines import first_look_at
 from luota_svc.rules.run_state import (
     CloseDecision,
     ProgressDecision,
@@ -29,9 +30,11 @@ from luota_svc.rules.run_state import (
 )
 from luota_svc.usecases.drafts import MonitorDraft, RunDraft, json_object, notes_json
 from luota_svc.usecases.incident_ledger import Cause, IncidentLedger
+from luota_svc.usecases.time_kinds import TimeKinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from luota_svc.clock import Clock
     from luota_svc.model.batch import IncidentChange, Loaded, Tellable
@@ -57,6 +60,7 @@ class Fold:
         self._run_ids = dict(loaded.run_ids)
         self._signal_ids = dict(loaded.signal_ids)
         self._incidents = IncidentLedger(loaded.incidents, loaded.monitors, clock)
+        self._time = TimeKinds(self._incidents, loaded.stuck_runs)
         self._out = Writes()
         self._take: dict[SignalType, Callable[[Member, MonitorDraft, list[Note]], Accepted]] = {
             SignalType.PING: self._ping,
@@ -97,7 +101,9 @@ class Fold:
         key = (monitor.mutex.id, member.report.signal_key) if member.report.signal_key else None
         if key and (landed := self._signal_ids.get(key)):
             return Accepted(monitor.mutex.id, landed[0], landed[1], duplicate=True, notes=tuple(notes))
-        signal_id = self._keep(member, monitor, None, notes, good=monitor.mutex.kind is not MonitorKind.RUN)
+        signal_id = self._keep(member, monitor, None, notes)
+        if self._time.pinged(monitor, member.report.evidence.occurred_at, _cause(member, None, signal_id)):
+            monitor.last_good_signal = monitor.last_signal
         if key:
             self._signal_ids[key] = (signal_id, member.received_at)
             self._out.signal_keys.append((*key, signal_id, member.received_at))
@@ -109,6 +115,7 @@ class Fold:
         if decision is StartDecision.OPEN:
             run = self._open(member, monitor, notes, start_seen=True)
             kept = self._keep(member, monitor, run, notes)
+            self._time.started(monitor, _cause(member, run, kept))
             return self._accepted(member, monitor, run, notes, signal_id=kept)
         assert run is not None
         if run.state is not RunState.RUNNING:
@@ -121,12 +128,15 @@ class Fold:
 
     def _progress(self, member: Member, monitor: MonitorDraft, notes: list[Note]) -> Accepted:
         run = self._known_run(member, monitor)
-        if decide_progress(run.state) is ProgressDecision.AFTER_CLOSE:
+        alive = decide_progress(run.state) is ProgressDecision.SIGN_OF_LIFE
+        if not alive:
             notes.append(_AFTER_CLOSE)
-        else:
-            run.last_sign_at = member.received_at
-            run.changed = True
         signal_id = self._keep(member, monitor, run, notes)
+        if alive:
+            run.last_sign_at = member.received_at
+            run.next_deadline_at = _look_at(run, monitor, member.received_at)
+            run.changed = True
+            self._time.showed_life(monitor, run, _cause(member, run, signal_id))
         return self._accepted(member, monitor, run, notes, signal_id=signal_id)
 
     def _close(self, member: Member, monitor: MonitorDraft, notes: list[Note]) -> Accepted:
@@ -136,7 +146,10 @@ class Fold:
         return self._end(member, monitor, self._known_run(member, monitor), wanted, notes)
 
     def _finish(self, member: Member, monitor: MonitorDraft, notes: list[Note]) -> Accepted:
-        run = self._run_of(member, monitor) or self._open(member, monitor, [], start_seen=False)
+        run = self._run_of(member, monitor)
+        if run is None:
+            run = self._open(member, monitor, [], start_seen=False)
+            self._time.started(monitor, _cause(member, run, None))
         wanted = RunState.FAILED if member.report.evidence.exit_code else RunState.SUCCEEDED
         return self._end(member, monitor, run, wanted, notes)
 
@@ -204,6 +217,7 @@ class Fold:
             notes=list(notes),
             changed=True,
         )
+        run.next_deadline_at = _look_at(run, monitor, member.received_at)
         self._runs[run.id] = run
         self._run_ids[run.monitor_id, run.external_run_id] = run.id
         return run
@@ -233,7 +247,7 @@ class Fold:
             incident_stands=self._incidents.stands(mutex.id, IncidentKind.FAILED),
             failure_threshold=mutex.failure_threshold,
             recovery_threshold=mutex.recovery_threshold,
-            paused=mutex.paused_until is not None and mutex.paused_until > member.received_at,
+            paused=monitor.paused_at(member.received_at),
             occurred_at=occurred_at,
             last_judged_close_at=monitor.last_judged_close_at,
         )
@@ -246,8 +260,10 @@ class Fold:
         return judgement.verdict
 
     def _apply(self, verdict: Verdict, member: Member, monitor: MonitorDraft, run: RunDraft, signal_id: UUID) -> None:
-        cause = Cause(member.received_at, member.request_id, member.traceparent, run.id, signal_id)
-        incident = self._incidents.apply(verdict, monitor.mutex, IncidentKind.FAILED, cause)
+        cause = _cause(member, run, signal_id)
+        failed = self._incidents.apply(verdict, monitor.mutex, IncidentKind.FAILED, cause)
+        of_time = self._time.closed(monitor, run, cause, judged=verdict.judged)
+        incident = failed or of_time
         if incident:
             run.incident = incident.view()
             self._out.signals[-1] = self._out.signals[-1]._replace(incident_id=incident.id)
@@ -323,6 +339,7 @@ class Fold:
         out = self._out
         out.new_runs = [run.as_new() for run in self._runs.values() if run.loaded_state is None]
         out.changed_runs = [run.as_change() for run in self._runs.values() if run.loaded_state and run.changed]
+        out.freed_runs = self._time.freed
         out.monitors = [draft.as_change() for draft in self._monitors.values() if draft.last_signal]
         self._incidents.write(out, tellable)
         return out
@@ -331,3 +348,23 @@ class Fold:
     def empty(self) -> bool:
         """Tell whether there is nothing to write: every member was refused or repeats."""
         return not (self._out.signals or any(run.changed for run in self._runs.values()))
+
+
+def _cause(member: Member, run: RunDraft | None, signal_id: UUID | None) -> Cause:
+    """Say what a signal is to the incidents that it changes; it opens none but for a failure or a bound."""
+    run_id = run.id if run else None
+    return Cause(member.received_at, member.request_id, member.traceparent, run_id, signal_id, IncidentReason.FAILURES)
+
+
+def _look_at(run: RunDraft, monitor: MonitorDraft, sign_at: datetime) -> datetime:
+    """Return when an open run is looked at next, after a sign of life."""
+    mutex = monitor.mutex
+    assert run.timeout_at is not None
+    return first_look_at(
+        sign_at=sign_at,
+        received_at=run.received_at,
+        timeout_at=run.timeout_at,
+        stuck_after=mutex.stuck_after_seconds,
+        max_duration=mutex.max_duration_seconds,
+        monitor_deadline_at=mutex.next_deadline_at,
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from luota_svc.model.batch import IncidentChange, NewEvent, Writes
-from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident, TimelineEvent
+from luota_svc.model.incidents import IncidentKind, IncidentReason, IncidentState, OpenIncident, TimelineEvent
 from luota_svc.rules.incident_policy import Verdict, occurrence_to_drop
 from luota_svc.rules.routing import route_change
 from luota_svc.usecases.drafts import IncidentDraft
@@ -24,13 +25,16 @@ RULE_ACTOR = "rule"
 
 
 class Cause(NamedTuple):
-    """What made an incident change: the signal, its run and the request that brought it."""
+    """What made an incident change: a signal, its run and the request that brought it, or a deadline that passed."""
 
     at: datetime
     request_id: str | None
     traceparent: str | None
     run_id: UUID | None
     signal_id: UUID | None
+    reason: IncidentReason
+    expected_at: datetime | None = None
+    deadline_at: datetime | None = None
 
 
 class IncidentLedger:
@@ -126,6 +130,8 @@ class IncidentLedger:
             out.duties += [new_duty(self._clock.new_id(), change, duty, now) for duty in routing.duties]
 
     def _open(self, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft:
+        muted = monitor.muted_until is not None and monitor.muted_until > cause.at
+        every = monitor.remind_every_seconds
         return IncidentDraft(
             id=self._clock.new_id(),
             workspace_id=monitor.workspace_id,
@@ -139,7 +145,12 @@ class IncidentLedger:
             traceparent=cause.traceparent,
             opened_at=cause.at,
             root_run_id=cause.run_id,
-            muted=monitor.muted_until is not None and monitor.muted_until > cause.at,
+            muted=muted,
+            reason=cause.reason.value,
+            expected_at=cause.expected_at,
+            deadline_at=cause.deadline_at,
+            tell_at=monitor.muted_until if muted else None,
+            next_reminder_at=cause.at + timedelta(seconds=every) if every else None,
         )
 
     def _event(self, incident: IncidentDraft, event: TimelineEvent, cause: Cause, *, detail: str | None = None) -> None:
