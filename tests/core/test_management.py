@@ -169,8 +169,10 @@ async def test_an_unknown_field_of_a_mask_and_a_missing_kind_are_named(ask, hous
     change = monitor_service_pb2.UpdateMonitorRequest(monitor_id=made.id, update_mask=FieldMask(paths=["grace"]))
     with pytest.raises(InvalidRequest, match="grace: is no field"):
         await ask(house.olga, "UpdateMonitor", change)
-    with pytest.raises(InvalidRequest, match="kind: is required"):
-        await ask(house.olga, "CreateMonitor", create_monitor(house, slug="x", kind=0))
+    wrong = create_monitor(house, slug="X", kind=0, grace_seconds=-1, max_age_seconds=60)
+    with pytest.raises(InvalidRequest, match="kind: is required") as refused:
+        await ask(house.olga, "CreateMonitor", wrong)
+    assert [problem.field for problem in refused.value.problems] == ["kind", "slug", "graceSeconds"]
 
 
 async def test_a_monitor_is_paused_muted_and_deleted(ask, house, installation):

@@ -109,6 +109,13 @@ async def test_the_kind_is_fixed_and_pauses_are_changed_elsewhere(installation, 
             await monitors.update_monitor(installation, house.olga.call(), monitor.id, change, None)
 
 
+async def test_every_problem_of_a_change_is_told_at_once(installation, house, monitor):
+    changes = {"kind": MonitorKind.HEARTBEAT, "muted_until": installation.clock.now(), "name": "", "grace_seconds": -1}
+    with pytest.raises(InvalidRequest) as refused:
+        await monitors.update_monitor(installation, house.olga.call(), monitor.id, changes, None)
+    assert [problem.field for problem in refused.value.problems] == ["kind", "mutedUntil", "name", "graceSeconds"]
+
+
 async def test_a_change_that_would_break_a_bound_is_refused_whole(installation, house, monitor):
     with pytest.raises(InvalidRequest) as refused:
         await monitors.update_monitor(

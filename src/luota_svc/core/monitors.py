@@ -24,6 +24,7 @@ from luota_svc.core.paging import next_token, slug_ask
 from luota_svc.model.call import Call
 from luota_svc.model.errors import FieldProblem, InvalidRequest
 from luota_svc.model.monitors import Monitor, MonitorKind, MonitorSettings, Severity, SignalRef
+from luota_svc.rules.monitor_settings import validate_settings
 from luota_svc.rules.slugs import slug_of
 from luota_svc.usecases import monitors
 from luota_svc.usecases.installation import Installation
@@ -72,10 +73,11 @@ async def create_monitor(at: Installation, call: Call, request: rpc.CreateMonito
     """Make one; a missing slug is made from the name, a missing name is the slug."""
     wanted = request.monitor
     kind = word_of(pb.MonitorKind, "MONITOR_KIND", wanted.kind, MonitorKind, "kind")
-    if kind is None:
-        raise InvalidRequest(FieldProblem("kind", "is required: heartbeat, run or freshness"))
-    settings = MonitorSettings(kind=kind, **_values(wanted))
+    settings = MonitorSettings(kind=kind or MonitorKind.RUN, **_values(wanted))
     settings = replace(settings, slug=settings.slug or slug_of(settings.name), name=settings.name or settings.slug)
+    if kind is None:
+        problem = FieldProblem("kind", "is required: heartbeat, run or freshness")
+        raise InvalidRequest(problem, *validate_settings(settings, kind_said=False))
     monitor = await monitors.create_monitor(
         at, call, path_id(request.workspace_id), settings, idempotency_of(call, request)
     )

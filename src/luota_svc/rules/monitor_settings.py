@@ -55,14 +55,17 @@ _RUN_ONLY: Final = (
 _REMIND_EVERY_MIN: Final = 60
 
 
-def validate_settings(settings: MonitorSettings) -> list[FieldProblem]:
-    """Return every problem of a monitor's settings, in the order of the fields; none if they can be kept."""
+def validate_settings(settings: MonitorSettings, *, kind_said: bool = True) -> list[FieldProblem]:
+    """Return every problem of a monitor's settings, in the order of the fields; none if they can be kept.
+
+    Where nobody said of which kind it is, `settings.kind` is a stand-in, and what depends on it is not judged.
+    """
     return [
         *slug_problems(settings.slug),
         *_text_problems(settings),
         *_schedule_problems(settings),
         *_number_problems(settings),
-        *_kind_problems(settings),
+        *(_kind_problems(settings) if kind_said else ()),
         *_relation_problems(settings),
         *tag_problems(settings.tags or {}),
     ]

@@ -80,8 +80,8 @@ async def update_monitor(
 
     async def write(unit: Unit, before: Monitor, now: datetime) -> None:
         check_version(Missing.MONITOR, before.version, version)
-        settings = _changed(before, changes)
-        check_problems(validate_settings(settings))
+        settings, fixed = _changed(before, changes)
+        check_problems([*fixed, *validate_settings(settings)])
         if settings != before.settings:
             await monitors.update(unit, before, settings, now)
 
@@ -175,12 +175,11 @@ async def _monitor(at: Installation, unit: Unit, operator: Operator, needed: Rol
     return monitor
 
 
-def _changed(before: Monitor, changes: Mapping[str, Any]) -> MonitorSettings:
+def _changed(before: Monitor, changes: Mapping[str, Any]) -> tuple[MonitorSettings, list[FieldProblem]]:
+    """Return the settings with what may change changed, and a problem for each change of what may not."""
     stands = {"kind": before.settings.kind, "paused_until": before.paused_until, "muted_until": before.muted_until}
-    for name, value in stands.items():
-        if name in changes and changes[name] != value:
-            raise InvalidRequest(_FIXED[name])
-    return replace(before.settings, **{name: value for name, value in changes.items() if name not in stands})
+    settings = replace(before.settings, **{name: value for name, value in changes.items() if name not in stands})
+    return settings, [_FIXED[name] for name, value in stands.items() if changes.get(name, value) != value]
 
 
 def _future(at: Installation, until: datetime | None) -> datetime:
