@@ -219,20 +219,6 @@ async def test_a_strict_bucket_refuses_with_its_own_policys_name(limiter):
     await limiter.spend_strict("bob@example.org", "sign_in.minute", 0, 60)
 
 
-async def test_every_spend_is_told_to_the_metrics_hook_once(valkey, clock, workspace_id):
-    told = Counter()
-    hook = lambda policy, allowed: told.update([(policy, allowed)])  # noqa: E731 - a hook in a line
-    async with RedisLimiter(valkey.url, clock, on_spend=hook) as limiter:
-        await limiter.spend_keys([spend_of(workspace_id, minute=2)] * 3)
-        await limiter.spend_keys([spend_of(workspace_id, minute=2)])
-        await limiter.spend_address("203.0.113.9", 5)
-    assert told == {
-        ("ingest.monitor_token.minute", True): 2,
-        ("ingest.monitor_token.minute", False): 2,
-        ("ingest.source_ip.minute", True): 1,
-    }
-
-
 def test_an_address_that_is_none_is_refused_before_anything_is_dialled(clock):
     with pytest.raises(ValueError, match="redis://"):
         RedisLimiter("http://127.0.0.1", clock)

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from google.protobuf.message import Message
 
 from luota_svc.model.call import Call
 
 Method = Callable[[Call, Message], Awaitable[Message]]
-
-
-class Core(Protocol):
-    """The service, wherever it runs."""
-
-    @property
-    def methods(self) -> Mapping[str, Method]:
-        """Return `luota.v1.MonitorService/GetMonitor` -> method, for every method of the contract."""
-        ...

@@ -44,18 +44,15 @@ class RedisLimiter:
         clock: Clock,
         *,
         on_degraded: Callable[[bool], None] = lambda _degraded: None,
-        on_spend: Callable[[str, bool], None] = lambda _policy, _allowed: None,
         probe_seconds: float = 1.0,
     ) -> None:
         """Dial nothing yet; ValueError if `url` is not redis://, rediss:// or unix://.
 
-        `on_degraded` is told once per change, `on_spend` the tightest policy's name and whether it allowed, per
-        spend; both are called on the event loop and must be quick. While Redis is away it is asked once every
-        `probe_seconds`, by a task of its own, so no caller ever waits for a probe.
+        `on_degraded` is told once per change, on the event loop, and must be quick. While Redis is away it is asked
+        once every `probe_seconds`, by a task of its own, so no caller ever waits for a probe.
         """
         self._clock = clock
         self._on_degraded = on_degraded
-        self._on_spend = on_spend
         self._probe_seconds = probe_seconds
         self._wire = Wire(url)
         self._breaker = Breaker(clock)
@@ -194,13 +191,11 @@ class RedisLimiter:
         return decisions
 
     def _decision(self, verdict: Verdict) -> Decision:
-        self._on_spend(verdict.bucket.policy_name, verdict.allowed)
         return decision_of(verdict, 0.0 if verdict.allowed else self._clock.jitter())
 
     def _local_decision(self, charge: Charge) -> Decision:
         """Decide without Redis: only a refusal is certain, so only a refusal shows numbers."""
         verdict = self._local.spend(charge)
-        self._on_spend(verdict.bucket.policy_name, verdict.allowed)
         return ALLOWED_UNKNOWN if verdict.allowed else decision_of(verdict, self._clock.jitter())
 
     def _send(self, charges: list[Charge]) -> asyncio.Future[list[Verdict] | None] | None:

@@ -62,9 +62,7 @@ class Missing(StrEnum):
     OPERATOR_TOKEN = "operator_token"  # noqa: S105 - a noun, not a secret
     MONITOR = "monitor"
     RUN = "run"
-    SIGNAL = "signal"
     INCIDENT = "incident"
-    REQUEST = "request"
 
 
 class NotFound(LuotaError):

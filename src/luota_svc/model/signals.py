@@ -62,7 +62,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """What an ingest answer shows of an incident. `workspace_slug` is no part of it: the door builds the url."""
+    """What an ingest answer shows of an incident; its url is built where the answer is."""
 
     id: UUID
     kind: str
