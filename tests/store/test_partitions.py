@@ -103,3 +103,15 @@ async def test_two_processes_that_make_the_same_day_make_it_once(installation):
     results = await asyncio.gather(*(partitions.make(database, day) for _ in range(3)))
     assert results.count(True) == 1
     assert day.name in await partitions.standing(database, "signals")
+
+
+async def test_a_partition_that_cannot_be_dropped_still_stands_and_is_dropped_the_next_time(installation, outsider):
+    database = installation.database
+    old = PartitionDay("requests", await partitions.today(database) - timedelta(days=9))
+    assert await partitions.make(database, old)
+    await outsider.execute(f"CREATE VIEW somebodys AS SELECT * FROM {old.name}")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        await partitions.drop(database, old)
+    assert old.name in await partitions.standing(database, "requests")
+    await outsider.execute("DROP VIEW somebodys")
+    assert (await ensure_partitions(database, requests_kept_days=7)).dropped == 1

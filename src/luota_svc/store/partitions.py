@@ -91,13 +91,11 @@ async def make(database: Database, partition: PartitionDay) -> bool:
 async def drop(database: Database, partition: PartitionDay) -> bool:
     """Drop one day's partition; False where somebody else holds the table too long: come again.
 
-    DETACH ... CONCURRENTLY is refused by PostgreSQL where a default partition stands. A plain DETACH locks the parent,
-    but only for the catalogue's change; the files go afterwards, when nobody can reach them through the parent.
+    DETACH ... CONCURRENTLY is refused by PostgreSQL where a default partition stands. DROP locks the parent as a plain
+    DETACH does, for the catalogue's change alone: files go after the commit. In one step, because a partition that was
+    detached and then not dropped would be nobody's, and stay for ever.
     """
-    parent, name = sql.Identifier(partition.parent), sql.Identifier(partition.name)
-    if not await _run(database, (_LOCK_TIMEOUT, sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(parent, name))):
-        return False
-    return await _run(database, (sql.SQL("DROP TABLE {}").format(name),))
+    return await _run(database, (_LOCK_TIMEOUT, sql.SQL("DROP TABLE {}").format(sql.Identifier(partition.name))))
 
 
 async def count_strayed(database: Database) -> dict[str, int]:

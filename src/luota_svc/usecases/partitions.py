@@ -1,4 +1,4 @@
-"""Keeps daily partitions ahead of time and drops old request records: run at start and every few hours after."""
+"""Keeps daily partitions ahead of time and drops old request records: run at start and every hour after."""
 
 from __future__ import annotations
 
