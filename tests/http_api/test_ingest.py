@@ -271,8 +271,24 @@ async def test_a_signal_that_is_no_text_harms_none_of_its_neighbours(door: Door)
     assert door.core.request.signals[0].ping.monitor_id == "b"
 
 
-@pytest.mark.parametrize("bad", ["[" * 70 + "]" * 70, "[" * 300 + "]" * 300, "1e999", '"\\u0000"'])
-async def test_a_payload_that_is_refused_harms_no_neighbour(door: Door, bad: str) -> None:
+DEEP = "must be balanced and nested at most 64 deep"
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        ("[" * 64 + "]" * 64, DEEP),
+        ("[" * 300 + "]" * 300, DEEP),
+        ('[{"a":' * 5_000 + '"]}\\""' + "}]" * 5_000, DEEP),
+        ("1e999", "must not contain a number beyond the range of a double"),
+        ('"\\u0000"', "must not contain U+0000"),
+        ('"\\ud800"', "must not contain a lone surrogate"),
+        ('{"\\uDC00":[]}', "must not contain a lone surrogate"),
+        ('"\\ud83d\\ude00 \\\\\\ude00 \\\\ud800"', "must not contain a lone surrogate"),
+    ],
+    ids=lambda text: text[:30],
+)
+async def test_a_payload_that_is_refused_harms_no_neighbour(door: Door, bad: str, problem: str) -> None:
     door.core.scripts["BatchIngest"] = lambda _call, _request: ingest.BatchIngestResponse(
         results=[ingest.BatchResult(ping=ping_receipt())]
     )
@@ -280,12 +296,34 @@ async def test_a_payload_that_is_refused_harms_no_neighbour(door: Door, bad: str
     body = f'{{"x":"1e999","signals":[{signal % bad},{signal % 1}]}}'.encode()
     answer = await door.ask("POST", "/v1/ingest/batch", body)
     assert [result["status"] for result in answer.json["results"]] == [400, 202]
+    assert answer.json["results"][0]["body"]["error"] == f"The signal {problem}"
+
+
+@pytest.mark.parametrize("depth", [62, 63])
+async def test_a_signal_may_nest_as_deep_in_a_batch_as_alone(door: Door, depth: int) -> None:
+    door.core.scripts["BatchIngest"] = lambda _call, _request: ingest.BatchIngestResponse(
+        results=[ingest.BatchResult(ping=ping_receipt())]
+    )
+    signal = b'{"type":"ping","monitorId":"a","payload":%b}' % (b"[" * depth + b"]" * depth)
+    assert (await door.ask("POST", "/v1/monitors/a/ping", signal)).status == 202
+    answer = await door.ask("POST", "/v1/ingest/batch", b'{"signals":[%b]}' % signal)
+    assert [result["status"] for result in answer.json["results"]] == [202]
+
+
+@pytest.mark.parametrize("bad", [b"NaN", b"[", b'"\\ud8zz"', b'"\\ud8"', b"[" * 5_000, b"[1}", b'"\0"'])
+async def test_a_batch_that_is_no_json_is_refused_as_a_whole(door: Door, bad: bytes) -> None:
+    body = b'{"signals":[{"type":"ping","monitorId":"a","payload":%b},{"type":"ping","monitorId":"b"}]}' % bad
+    answer = await door.ask("POST", "/v1/ingest/batch", body)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+    assert answer.json["error"].startswith("The body must be valid JSON: ")
+    assert not door.core.calls
 
 
 @pytest.mark.parametrize(
     ("around", "problem"),
     [
         (b'"\\u0000"', "must not contain U+0000"),
+        (b'"\\ud800"', "must not contain a lone surrogate"),
         (b'"\xff"', "must be UTF-8"),
         (b"1e999", "must not contain a number beyond the range of a double"),
         (b"[" * 70 + b"]" * 70, "must be balanced and nested at most 64 deep"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luota_svc.rules.json_text import DEPTH_MAX, check_json_text, check_payload
+from luota_svc.rules.json_text import DEPTH_MAX, check_json_text, check_payload, skippable
 
 MIB = 1 << 20
 BACKSLASH = b"\\"
@@ -49,7 +49,8 @@ def test_sound_text_has_no_problem(text):
 BAD = [
     (b'{"a":"\xff"}', "UTF-8"),
     (b'{"unknown":"\xc0\x80"}', "UTF-8"),
-    (b'"\xed\xa0\x80"', "UTF-8"),
+    (b'"\xed\xa0\x80"', "surrogate"),
+    (b'"\xed"', "UTF-8"),
     (b'{"\xf5":1}', "UTF-8"),
     (b'"a\x00b"', "U+0000"),
     (b'{"a":"\\u0000"}', "U+0000"),
@@ -104,6 +105,23 @@ def test_the_gaps_of_the_decoder_are_the_ones_closed_here(text):
         with pytest.raises(msgspec.DecodeError):
             msgspec.json.decode(b'{"skipped":' + syntax + b"}", type=_Known)
     assert check_json_text(b'{"skipped":' + text + b"}") is not None
+
+
+@pytest.mark.parametrize("text", [text for text, _ in BAD if text.count(b"\0") == 0 and text != b"[" * MIB])
+def test_what_is_refused_can_be_skipped_and_is_refused_still_and_its_neighbours_are_as_before(text):
+    for bad in (text, text.join([b"[" * 2_000, b"]" * 2_000])):
+        skipped = skippable(b"[%b,%b,%b]" % (bad, GOOD[0], bad))
+        before, good, after = msgspec.json.decode(skipped, type=list[msgspec.Raw])
+        assert bytes(good) == GOOD[0]
+        for raw in (before, after):
+            assert len(bytes(raw)) == len(bad)
+            assert check_json_text(bytes(raw)) is not None
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_what_is_sound_stays_as_it_is_among_what_is_skipped(text):
+    deep = b"[" * 30 + text + b"]" * 30
+    assert skippable(deep) == deep
 
 
 class _Known(msgspec.Struct):

@@ -15,7 +15,7 @@ from luota_svc.http_api.errors import refusal_of
 from luota_svc.http_api.ingest_bodies import BatchCloseBody, BatchProgressBody, FinishBody, HeartbeatBody, StartBody
 from luota_svc.http_api.receipts import ping_receipt_body, run_receipt_body
 from luota_svc.model.errors import FieldProblem, InvalidRequest, LuotaError, PayloadTooLarge
-from luota_svc.rules.json_text import DEPTH, check_json_text
+from luota_svc.rules.json_text import check_json_text, skippable
 
 SIGNAL_BYTES_MAX: Final = 64 * 1024
 _SIGNALS_MAX: Final = 100
@@ -77,13 +77,14 @@ def batch_answer_body(
 
 def _split(body: bytes) -> list[bytes]:
     """Cut the body into its signals, which may be anything yet; what stands around them must be as in any body."""
-    try:
-        texts = [bytes(raw) for raw in _BATCH.decode(body or b"{}").signals]
-    except RecursionError as error:
-        raise InvalidRequest(FieldProblem("", f"The body {DEPTH}")) from error
+    body = body or b"{}"
+    sound = check_json_text(body) is None
+    if not sound:
+        body = skippable(body)
+    texts = [bytes(raw) for raw in _BATCH.decode(body).signals]
     if not 1 <= len(texts) <= _SIGNALS_MAX:
         raise InvalidRequest(FieldProblem("signals", f"must hold 1 to {_SIGNALS_MAX} signals"))
-    if check_json_text(body) is not None:
+    if not sound:
         problem = check_json_text(_envelope(body, texts))
         if problem is not None:
             raise InvalidRequest(FieldProblem("", f"The body {problem}"))
@@ -91,13 +92,13 @@ def _split(body: bytes) -> list[bytes]:
 
 
 def _envelope(body: bytes, texts: list[bytes]) -> bytes:
-    """Leave out the signals that will be refused by themselves, each where its text is first found.
+    """Leave out the signals that are wrong or too deep where they stand, each where its text is first found.
 
     That is its own place, or else one outside of `signals` that is as wrong, and then enough wrong is left.
     """
     parts = []
     for text in texts:
-        if check_json_text(text) is not None:
+        if check_json_text(b"[[%b]]" % text) is not None:
             before, _, body = body.partition(text)
             parts.append(before)
     return b"0".join([*parts, body])
