@@ -103,7 +103,10 @@ class RateLimited(LuotaError):
 
 
 class Unavailable(LuotaError):
-    """PostgreSQL is away, or the queue in front of it is full; nothing was kept. Retry the same call."""
+    """PostgreSQL is away, or the queue in front of it is full. Retry the same call: it may have landed all the same.
+
+    Whoever waited too long, or for a COMMIT whose answer was lost, cannot be told which. The retry finds what landed.
+    """
 
     def __init__(self, reason: str, *, retry_after_seconds: int = 1) -> None:
         """`reason` is for the log only."""
