@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,7 @@ import psycopg
 import pytest
 from tests.acceptance.calls import Answer, Caller, at_once
 
-_FULL = os.environ.get("LUOTA_FAULTS") == "full"
-_ROUNDS = 200 if _FULL else 20
+_ROUNDS = 200
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import timedelta
 
 import pytest
@@ -14,7 +13,7 @@ from luota_svc.model.runs import RunState
 from luota_svc.model.signals import Accepted, SignalType
 from luota_svc.usecases import lanes
 
-ROUNDS = 200 if os.environ.get("LUOTA_FAULTS") == "full" else 50
+ROUNDS = 200
 
 
 @pytest.fixture(params=[1, 256], ids=["batches of 1", "batches of 256"])
@@ -56,12 +55,17 @@ async def test_fifty_starts_at_once_over_two_processes_are_one_run_and_one_signa
     assert (world.count("runs"), signal_types(world)) == (1, ["start"])
 
 
+def closes(first: Process, second: Process, monitor, run, number: int) -> list:
+    calls = [first.success(monitor, run), second.fail(monitor, run)]
+    return [outcome_of(call) for call in (reversed(calls) if number % 2 else calls)]
+
+
 async def race(first: Process, second: Process, monitor, number: int) -> None:
     run = (await first.start(monitor, f"r-{number}")).run.id
-    calls = [first.success(monitor, run), second.fail(monitor, run)]
-    if number % 2:
-        calls.reverse()
-    answers = await asyncio.gather(*(outcome_of(call) for call in calls))
+    require_one_winner(run, await asyncio.gather(*closes(first, second, monitor, run, number)))
+
+
+def require_one_winner(run, answers) -> None:
     (won,) = [answer for answer in answers if isinstance(answer, Accepted)]
     (lost,) = [answer for answer in answers if not isinstance(answer, Accepted)]
     assert isinstance(lost, RunConflict)
@@ -75,10 +79,27 @@ async def test_of_a_success_and_a_failure_that_race_exactly_one_wins(world, proc
     assert world.count("signals", "type <> 'start'") == ROUNDS
 
 
-async def test_of_a_success_and_a_failure_that_race_over_two_processes_exactly_one_wins(world, two_processes, monitor):
+async def test_of_a_success_and_a_failure_that_race_over_two_processes_exactly_one_wins(
+    world, two_processes, monitor, batch_size
+):
     for number in range(ROUNDS):
         await race(*two_processes, monitor, number)
     assert world.count("signals", "type <> 'start'") == ROUNDS
+
+
+@pytest.mark.parametrize("one_process", [True, False], ids=["one process", "two processes"])
+async def test_of_256_closes_of_128_runs_at_once_exactly_one_of_each_two_wins(
+    world, two_processes, monitor, batch_size, one_process
+):
+    first, second = two_processes[:1] * 2 if one_process else two_processes
+    for turn in range(2):
+        starts = await asyncio.gather(*(first.start(monitor, f"{turn}-{number}") for number in range(128)))
+        runs = [start.run.id for start in starts]
+        racing = [call for number, run in enumerate(runs) for call in closes(first, second, monitor, run, number)]
+        answers = await asyncio.gather(*racing)
+        for number, run in enumerate(runs):
+            require_one_winner(run, answers[2 * number : 2 * number + 2])
+    assert world.count("signals", "type <> 'start'") == 256
 
 
 @pytest.mark.parametrize("by_id", [True, False])
