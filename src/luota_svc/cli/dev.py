@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
+import socket
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -37,11 +39,25 @@ def run(args: argparse.Namespace) -> int:
     settings = load(os.environ).with_doors(
         http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port)
     )
+    _require_free("--http-port", args.http_port)
+    _require_free("--grpc-port", args.grpc_port)
     try:
-        args.state_dir.mkdir(parents=True, exist_ok=True)
+        # As root the private servers run as nobody, who must pass through but not look around.
+        args.state_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise CommandFailed(f"state folder {args.state_dir} can't be used: {error.strerror}") from error
     return uvloop.run(_dev(settings, args.state_dir))
+
+
+def _require_free(option: str, port: int) -> None:
+    """Say that a port is taken before the servers are started for nothing; the doors themselves bind it later."""
+    try:
+        with socket.create_server((_HOST, port)):
+            pass
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandFailed(f"port {port} is taken on {_HOST}; choose another with {option}") from error
+        raise CommandFailed(f"cannot listen on {_HOST}:{port}: {error.strerror}") from error
 
 
 async def _dev(settings: Settings, state_dir: Path) -> int:
