@@ -58,6 +58,15 @@ def test_every_given_value_is_read():
     assert settings.support.requests_kept_days == 3
 
 
+def test_a_database_of_several_hosts_may_name_each_ones_port():
+    url = "postgresql://luota:hush@one:5432,two:5433/luota?target_session_attrs=read-write"
+    assert load({**URLS, "LUOTA_DATABASE_URL": url}).database.url == Secret(url)
+    several = "postgresql://luota@one:5432,two:54x/luota"
+    assert problems_of({**URLS, "LUOTA_DATABASE_URL": several}) == [
+        "LUOTA_DATABASE_URL: has no valid port; is a password not escaped?"
+    ]
+
+
 def test_an_empty_value_is_as_good_as_none():
     assert load({"LUOTA_DRAIN_SECONDS": " ", "LUOTA_REDIS_URL": ""}).stop.drain_seconds == 10
 

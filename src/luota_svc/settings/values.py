@@ -166,7 +166,10 @@ def read_operator_token(text: str) -> Secret:
 
 def _check_port(text: str) -> None:
     try:
-        _ = urlsplit(text).port
+        parts = urlsplit(text)
+        # libpq takes several hosts, each with its port: postgresql://luota@one:5432,two:5432/luota
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port
     except ValueError:
         # The library's sentence quotes the value, which may hold a password.
         raise ValueError("has no valid port; is a password not escaped?") from None
