@@ -131,7 +131,7 @@ async def _build_service(
         clock=clock,
         limiter=limiter,
         ingest_limits=settings.limits,
-        public_url=settings.doors.public_url.rstrip("/"),
+        public_url=settings.doors.public_url,
     )
     recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)
     lifecycle.on_stop("request records", recorder.stop, 3.0)
