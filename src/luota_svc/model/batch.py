@@ -10,6 +10,7 @@ from uuid import UUID
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.keys import WorkspaceLimits
 from luota_svc.model.monitors import MonitorMutex, Severity
+from luota_svc.model.packets import Gap, NewPacket, Promise, RootRun
 from luota_svc.model.routes import RouteMatch
 from luota_svc.model.runs import RunState
 from luota_svc.model.signals import IncidentView
@@ -156,6 +157,13 @@ class NewSignal(NamedTuple):
     notes: str | None
 
 
+class BadDay(NamedTuple):
+    """The signal that may break a promise, and the newest good one of this batch before it, if there was one."""
+
+    signal: NewSignal
+    good_before: NewSignal | None
+
+
 class ChangedMonitor(NamedTuple):
     """The counters and memories of one monitor after the batch. None keeps what the row says.
 
@@ -258,11 +266,17 @@ class ToldRoute(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tellable:
-    """What routing must know before duties can be written: the routes, what was told, which incidents came before."""
+    """What must be known before incidents are written: the routes, what was told, which incidents came before.
+
+    And what the packets of those that open freeze: their monitors' promises, their runs as they stood, the newest gaps.
+    """
 
     routes: tuple[RouteMatch, ...]
     told: tuple[ToldRoute, ...]
     previous: dict[tuple[UUID, IncidentKind], UUID]
+    promises: dict[UUID, Promise] = field(default_factory=dict)
+    root_runs: dict[UUID, RootRun] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(slots=True)
@@ -279,6 +293,7 @@ class Writes:
     changed_incidents: list[ChangedIncident] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     dropped_occurrences: list[tuple[UUID, int]] = field(default_factory=list)
+    packets: list[NewPacket] = field(default_factory=list)
     duties: list[NewDuty] = field(default_factory=list)
     cancelled: list[UUID] = field(default_factory=list)
     superseded: list[UUID] = field(default_factory=list)
@@ -298,3 +313,4 @@ class IncidentChange:
     muted: bool
     request_id: str | None
     traceparent: str | None
+    root_run_id: UUID | None = None

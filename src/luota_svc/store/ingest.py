@@ -14,11 +14,13 @@ from luota_svc.model.batch import Loaded, LoadedRun, StuckRun, Tellable, ToldRou
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.keys import KeyFacts, WorkspaceLimits
 from luota_svc.model.monitors import MonitorKind, MonitorMutex, Severity
+from luota_svc.model.packets import Gap
 from luota_svc.model.routes import RouteMatch
 from luota_svc.model.runs import RunState
 from luota_svc.model.signals import IncidentView
 from luota_svc.store import errors
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.frozen import promise_of, root_run_of
 from luota_svc.store.round_trip import RoundTrips
 
 if TYPE_CHECKING:
@@ -141,18 +143,33 @@ class IngestTransaction:
         )
 
     async def load_tellable(
-        self, *, workspaces: Collection[UUID], monitors: Collection[UUID], resolved: Collection[UUID]
+        self,
+        *,
+        workspaces: Collection[UUID],
+        monitors: Collection[UUID],
+        resolved: Collection[UUID],
+        opened: Collection[UUID],
+        runs: Collection[UUID],
     ) -> Tellable:
-        """Read what routing needs; only asked for when an incident was opened or resolved."""
-        routes, told, previous = await self._run(
-            ("routes_of_workspaces", (list(workspaces),)),
-            ("told_routes", (list(resolved),)),
-            ("previous_incidents", (list(monitors),)),
-        )
+        """Read what routing needs, and what the packets of incidents that open on `opened` monitors freeze.
+
+        Only asked for when an incident was opened or resolved. `runs` are those that the opened ones are about.
+        """
+        calls: dict[str, Sequence[Any]] = {
+            "routes_of_workspaces": (list(workspaces),),
+            "told_routes": (list(resolved),),
+            "previous_incidents": (list(monitors),),
+        }
+        if opened:
+            calls |= {"promises": (list(opened),), "root_runs": (list(runs),), "newest_gaps": ()}
+        rows = dict(zip(calls, await self._run(*calls.items()), strict=True))
         return Tellable(
-            routes=tuple(_route(row) for row in routes),
-            told=tuple(ToldRoute(*row) for row in told),
-            previous={(row[0], IncidentKind(row[1])): row[2] for row in previous},
+            routes=tuple(_route(row) for row in rows["routes_of_workspaces"]),
+            told=tuple(ToldRoute(*row) for row in rows["told_routes"]),
+            previous={(row[0], IncidentKind(row[1])): row[2] for row in rows["previous_incidents"]},
+            promises={row[0]: promise_of(row) for row in rows.get("promises", ())},
+            root_runs={row[0]: root_run_of(row) for row in rows.get("root_runs", ())},
+            gaps=tuple(Gap(*row) for row in rows.get("newest_gaps", ())),
         )
 
     async def commit(self, writes: Writes, now: datetime) -> None:
@@ -227,6 +244,7 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
         ("insert_incidents", writes.new_incidents),
         ("insert_events", writes.events),
         ("drop_occurrences", writes.dropped_occurrences),
+        ("insert_packets", writes.packets),
     )
     for name, rows in steps:
         if rows:

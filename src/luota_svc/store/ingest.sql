@@ -112,6 +112,26 @@ FROM incidents
 WHERE monitor_id = ANY(%b::uuid[])
 ORDER BY monitor_id, kind, opened_at DESC, id DESC
 
+-- name: promises
+-- What monitors promise at this moment, and what they have heard: the packets of incidents that open freeze it.
+SELECT id, slug, name, kind, schedule_cron, schedule_timezone, interval_seconds, grace_seconds, early_tolerance_seconds,
+       max_age_seconds, max_duration_seconds, min_duration_seconds, stuck_after_seconds, timeout_seconds,
+       failure_threshold, recovery_threshold, remind_every_seconds, severity, owner, runbook_url, environment, promise,
+       tags, version, last_signal, last_good_signal
+FROM monitors
+WHERE id = ANY(%b::uuid[])
+
+-- name: root_runs
+-- The runs that incidents open about, as they stood before this transaction.
+SELECT id, external_run_id, state, started_at, received_at, last_sign_at, timeout_at, finished_at, duration_ms, summary,
+       exit_code, deploy_sha, host, environment, tags, notes, request_id, close_request_id
+FROM runs
+WHERE id = ANY(%b::uuid[])
+
+-- name: newest_gaps
+-- When we last did not listen ourselves. Index: ingest_gaps_newest.
+SELECT started_at, ended_at FROM ingest_gaps ORDER BY ended_at DESC LIMIT 20
+
 -- name: insert_run_keys
 -- Takes the idempotency key; a second taker is a fault, for the monitor's lock is held.
 INSERT INTO run_keys (monitor_id, external_run_id, run_id)
@@ -237,6 +257,11 @@ INSERT INTO incident_events (incident_id, number, event, at, actor, request_id, 
                              detail)
 SELECT * FROM unnest(%b::uuid[], %b::int[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::uuid[],
                      %b::uuid[], %b::int[], %b::text[])
+
+-- name: insert_packets
+-- Freezes what incidents that open knew.
+INSERT INTO incident_packets (incident_id, frozen, digest)
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::bytea[])
 
 -- name: drop_occurrences
 -- Lets go of occurrences in the middle of long timelines; they stay counted.

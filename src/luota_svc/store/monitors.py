@@ -113,15 +113,16 @@ def _monitor(row: DictRow) -> Monitor:
         paused_until=row["paused_until"],
         muted_until=row["muted_until"],
         next_deadline_at=row["next_deadline_at"],
-        last_signal=_signal_ref(row["last_signal"]),
-        last_good_signal=_signal_ref(row["last_good_signal"]),
+        last_signal=signal_ref(row["last_signal"]),
+        last_good_signal=signal_ref(row["last_good_signal"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         version=row["version"],
     )
 
 
-def _signal_ref(kept: dict[str, Any] | None) -> SignalRef | None:
+def signal_ref(kept: dict[str, Any] | None) -> SignalRef | None:
+    """Return the signal that a monitor remembers in one of its columns, if any."""
     if kept is None:
         return None
     return SignalRef(

@@ -13,6 +13,7 @@ from luota_svc.model.signals import Accepted, SignalType
 from luota_svc.store.ingest import BatchFailed, BatchFailure, ingest_transaction, outcome
 from luota_svc.telemetry import names
 from luota_svc.usecases.fold import Fold
+from luota_svc.usecases.telling import load_tellable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,14 +115,7 @@ class Batch:
         if fold.empty:
             await transaction.rollback()
             return
-        changes = fold.incident_changes()
-        tellable = None
-        if changes:
-            tellable = await transaction.load_tellable(
-                workspaces={change.workspace_id for change in changes},
-                monitors={change.monitor_id for change in changes},
-                resolved={change.incident_id for change in changes if not change.opened_here},
-            )
+        tellable = await load_tellable(transaction, fold.incident_changes())
         await transaction.commit(fold.writes(tellable), self._clock.now())
 
     async def _name_monitors(self, transaction: IngestTransaction, members: Sequence[Member]) -> None:

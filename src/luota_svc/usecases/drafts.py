@@ -15,7 +15,7 @@ from luota_svc.model.runs import Note, RunState, RunView
 from luota_svc.model.signals import Evidence, IncidentView
 
 if TYPE_CHECKING:
-    from luota_svc.model.batch import LoadedRun
+    from luota_svc.model.batch import BadDay, LoadedRun
 
 
 def json_object(values: dict[str, str] | None) -> str | None:
@@ -199,6 +199,7 @@ class MonitorDraft:
     last_judged_close_at: datetime | None
     last_signal: NewSignal | None = None
     last_good_signal: NewSignal | None = None
+    good_signal_before: NewSignal | None = None
     last_heard_at: datetime | None = None
     last_fresh_at: datetime | None = None
     due_at: datetime | None = None
@@ -211,6 +212,16 @@ class MonitorDraft:
     def paused_at(self, at: datetime) -> bool:
         """Tell whether signals are recorded and not judged at that instant."""
         return self.mutex.paused_until is not None and self.mutex.paused_until > at
+
+    def kept(self, row: NewSignal, *, good: bool) -> None:
+        """Remember a signal that is kept."""
+        self.last_signal = row
+        if good:
+            self.good_signal_before, self.last_good_signal = self.last_good_signal, row
+
+    def good_before(self, row: NewSignal) -> NewSignal | None:
+        """Return the newest good signal of this batch before one that was just kept."""
+        return self.good_signal_before if self.last_good_signal is row else self.last_good_signal
 
     def heard(self, at: datetime) -> None:
         """Remember when a signal came that counts for the schedule."""
@@ -263,6 +274,8 @@ class IncidentDraft:
     deadline_at: datetime | None = None
     tell_at: datetime | None = None
     next_reminder_at: datetime | None = None
+    # What its packet says it opened on; None for silence.
+    bad_day: BadDay | None = None
     # Who is told of its latest change: nobody while the monitor is muted; and by which request it came.
     told_muted: bool = False
     told_request_id: str | None = None

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from luota_svc.model.batch import NewSignal, Writes
+from luota_svc.model.batch import BadDay, NewSignal, Writes
 from luota_svc.model.errors import FieldProblem, InvalidIngestKey, InvalidRequest, Missing, NotFound, RunConflict
 from luota_svc.model.incidents import IncidentKind, IncidentReason
 from luota_svc.model.monitors import MonitorKind
@@ -260,13 +260,14 @@ class Fold:
         return judgement.verdict
 
     def _apply(self, verdict: Verdict, member: Member, monitor: MonitorDraft, run: RunDraft, signal_id: UUID) -> None:
-        cause = _cause(member, run, signal_id)
+        row = self._out.signals[-1]
+        cause = _cause(member, run, signal_id)._replace(bad_day=BadDay(row, monitor.good_before(row)))
         failed = self._incidents.apply(verdict, monitor.mutex, IncidentKind.FAILED, cause)
         of_time = self._time.closed(monitor, run, cause, judged=verdict.judged)
         incident = failed or of_time
         if incident:
             run.incident = incident.view()
-            self._out.signals[-1] = self._out.signals[-1]._replace(incident_id=incident.id)
+            self._out.signals[-1] = row._replace(incident_id=incident.id)
 
     # --- evidence and answers ------------------------------------------------------------------------------------
 
@@ -302,9 +303,7 @@ class Fold:
             notes_json(notes),
         )
         self._out.signals.append(row)
-        monitor.last_signal = row
-        if good:
-            monitor.last_good_signal = row
+        monitor.kept(row, good=good)
         return signal_id
 
     def _accepted(

@@ -11,6 +11,7 @@ from luota_svc.rules.incident_policy import Verdict, occurrence_to_drop
 from luota_svc.rules.routing import route_change
 from luota_svc.usecases.drafts import IncidentDraft
 from luota_svc.usecases.duties import new_duty
+from luota_svc.usecases.freezing import freeze_opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from luota_svc.clock import Clock
-    from luota_svc.model.batch import Tellable
+    from luota_svc.model.batch import BadDay, Tellable
     from luota_svc.model.monitors import MonitorMutex
 
 RULE_ACTOR = "rule"
@@ -35,6 +36,7 @@ class Cause(NamedTuple):
     reason: IncidentReason
     expected_at: datetime | None = None
     deadline_at: datetime | None = None
+    bad_day: BadDay | None = None
 
 
 class IncidentLedger:
@@ -101,15 +103,20 @@ class IncidentLedger:
                 muted=draft.told_muted,
                 request_id=draft.told_request_id,
                 traceparent=draft.told_traceparent,
+                root_run_id=draft.root_run_id,
             )
             for draft in self._touched.values()
             if draft.expected_version is None or draft.state is IncidentState.RESOLVED
         ]
 
     def write(self, out: Writes, tellable: Tellable | None) -> None:
-        """Add rows to `out`; `tellable` is needed when `changes` named any."""
+        """Add rows to `out`, which holds the runs already.
+
+        `tellable` (usecases/telling) is needed when `changes` named any.
+        """
         if tellable:
             self._tell(out, tellable)
+            out.packets = freeze_opened(self._touched.values(), tellable, out)
         drafts = self._touched.values()
         out.new_incidents = [draft.as_new() for draft in drafts if draft.expected_version is None]
         out.changed_incidents = [draft.as_change() for draft in drafts if draft.expected_version is not None]
@@ -149,6 +156,7 @@ class IncidentLedger:
             reason=cause.reason.value,
             expected_at=cause.expected_at,
             deadline_at=cause.deadline_at,
+            bad_day=cause.bad_day,
             tell_at=monitor.muted_until if muted else None,
             next_reminder_at=cause.at + timedelta(seconds=every) if every else None,
         )

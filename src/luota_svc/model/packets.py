@@ -1,0 +1,180 @@
+"""The evidence packet: what is frozen when an incident opens, and what is told of it since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from luota_svc.model.deliveries import DeliveryReason, DeliveryState
+from luota_svc.model.incidents import IncidentKind
+from luota_svc.model.monitors import MonitorSettings, Severity, SignalRef
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A monitor as it stood when its promise broke, and what it had heard by then."""
+
+    settings: MonitorSettings
+    version: int
+    last_signal: SignalRef | None
+    last_good_signal: SignalRef | None
+
+
+class Gap(NamedTuple):
+    """A span in which no process took signals: silence of our own."""
+
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BadSignal:
+    """The signal that broke the promise, cleaned as it was kept."""
+
+    id: UUID
+    type: str
+    received_at: datetime
+    occurred_at: datetime | None
+    request_id: str
+    caller_request_id: str | None
+    summary: str | None
+    exit_code: int | None
+    output: str | None
+    payload: str | None
+    deploy_sha: str | None
+    host: str | None
+    environment: str | None
+    tags: dict[str, str]
+    notes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RootRun:
+    """The run that an incident is about, with what its start and its close said together."""
+
+    id: UUID
+    external_run_id: str
+    state: str
+    started_at: datetime
+    received_at: datetime
+    last_sign_at: datetime
+    timeout_at: datetime
+    finished_at: datetime | None
+    duration_ms: int | None
+    summary: str | None
+    exit_code: int | None
+    deploy_sha: str | None
+    host: str | None
+    environment: str | None
+    tags: dict[str, str]
+    notes: list[dict[str, Any]]
+    request_id: str
+    close_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Everything that an incident's opening knew. `good_signal` is the newest good one before it."""
+
+    incident_id: UUID
+    workspace_id: UUID
+    monitor_id: UUID
+    kind: IncidentKind
+    severity: Severity
+    reason: str
+    opened_at: datetime
+    request_id: str | None
+    previous_incident_id: UUID | None
+    expected_at: datetime | None
+    deadline_at: datetime | None
+    promise: Promise
+    good_signal: SignalRef | None
+    bad_signal: BadSignal | None
+    run: RootRun | None
+    gaps: tuple[Gap, ...]
+
+
+class NewPacket(NamedTuple):
+    """What an incident froze: canonical JSON and its SHA-256."""
+
+    incident_id: UUID
+    frozen: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to a provider."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    http_status: int | None
+    provider_id: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldDelivery:
+    """A duty to tell one route about the incident, with its attempts."""
+
+    id: UUID
+    route_id: UUID
+    reason: DeliveryReason
+    state: DeliveryState
+    created_at: datetime
+    next_attempt_at: datetime | None
+    attempt_count: int
+    provider_id: str | None
+    request_id: str | None
+    last_error: str | None
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TellingRoute:
+    """A route that was told about the incident, or that would be told now. No target, no secret."""
+
+    id: UUID
+    name: str
+    kind: str
+    state: str
+    enabled: bool
+    deleted: bool
+    last_delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One entry of an incident's timeline."""
+
+    number: int
+    event: str
+    at: datetime
+    actor: str
+    request_id: str | None
+    run_id: UUID | None
+    signal_id: UUID | None
+    occurrence_number: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a packet tells beside its frozen parts, as it stands now."""
+
+    owner: str
+    runbook_url: str
+    routes: tuple[TellingRoute, ...]
+    deliveries: tuple[ToldDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet as plain JSON values in their public spelling. Frozen parts are None where none were kept."""
+
+    document: dict[str, Any]
+    text: str
