@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from luota_svc.model.monitors import MonitorSettings
 from luota_svc.model.schedules import Expectation, Schedule
-from luota_svc.rules.schedule_cron import instant_after, instant_before
+from luota_svc.rules.schedule_cron import instant_before, instants_after
 
 # A line that does not come within this is as good as none.
 HORIZON: Final = timedelta(days=3_653)
@@ -65,22 +66,15 @@ def expected_after(schedule: Schedule, after: datetime) -> datetime | None:
         return after + timedelta(seconds=schedule.interval_seconds)
     if schedule.cron is None:
         return None
-    return instant_after(schedule.cron, schedule.timezone, after, after + HORIZON)
+    return next(instants_after(schedule.cron, schedule.timezone, after, after + HORIZON), None)
 
 
 def expected_between(schedule: Schedule, start: datetime, end: datetime, most: int) -> list[datetime]:
     """Return a cron line's instants from `start` up to before `end`, the first `most` of them; none of an interval."""
-    instants: list[datetime] = []
     if schedule.cron is None:
-        return instants
-    after = start - timedelta(microseconds=1)
-    while len(instants) < most:
-        instant = instant_after(schedule.cron, schedule.timezone, after, end)
-        if instant is None or instant >= end:
-            break
-        instants.append(instant)
-        after = instant
-    return instants
+        return []
+    tick = timedelta(microseconds=1)
+    return list(islice(instants_after(schedule.cron, schedule.timezone, start - tick, end - tick), most))
 
 
 def _early_seconds(schedule: Schedule, expected_at: datetime) -> float:
