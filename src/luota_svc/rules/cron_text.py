@@ -1,10 +1,11 @@
-"""Whether a cron line can be read at all: five fields, names and macros. When it fires is not decided here."""
+"""Whether a cron line can be kept: what the library reads of five fields, and macros. Problems are told in words."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from cronsim import CronSim, CronSimError
 
 MACROS: Final = {
     "@yearly": "0 0 1 1 *",
@@ -17,31 +18,22 @@ MACROS: Final = {
 }
 
 _LENGTH_MAX: Final = 256
-_PART: Final = re.compile(r"(?:\*|([0-9A-Za-z]{1,3})(?:-([0-9A-Za-z]{1,3}))?)(?:/([0-9]{1,3}))?", re.ASCII)
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_DAYS_OF_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    first: int
-    last: int
-    names: tuple[str, ...] = ()
-
-
+# The name of each field, its article, and what may stand in it beside lists, ranges and steps.
 _FIELDS: Final = (
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of month", 1, 31),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day of week", 0, 7, _WEEKDAYS),
+    ("a minute", "0-59"),
+    ("an hour", "0-23"),
+    ("a day of month", "1-31, L for the last, LW for the last weekday"),
+    ("a month", "1-12 or JAN-DEC"),
+    ("a day of week", "0-7 or SUN-SAT, 5#2 for the second Friday, 5L for the last"),
 )
+# Days of the week come back to the same dates after 28 years, and the rarest day is the 29th of February.
+_BEGINS: Final = tuple(datetime(year, 3, 1, tzinfo=UTC) for year in range(2000, 2028, 4))
+_RAREST: Final = timedelta(days=3_653)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def cron_problem(text: str) -> str | None:
-    """Return what is wrong with a cron line, in words, or None. A day that no month has is wrong, too."""
+    """Return what is wrong with a cron line, in words, or None. One that never comes is wrong, too."""
     line = text.strip()
     if len(line) > _LENGTH_MAX:
         return f"must be at most {_LENGTH_MAX} characters"
@@ -50,17 +42,15 @@ def cron_problem(text: str) -> str | None:
     words = line.split()
     if len(words) != len(_FIELDS):
         return "must have five fields: minute, hour, day of month, month, day of week"
-    values: list[set[int]] = []
-    for field, word in zip(_FIELDS, words, strict=True):
-        found = _values(field, word)
-        if isinstance(found, str):
-            return found
-        values.append(found)
-    _, _, days, months, _ = values
-    # With a day of week set as well, either of the two suffices, so the day of month may be one that never comes.
-    if words[4].startswith("*") and not any(min(days) <= _DAYS_OF_MONTH[month - 1] for month in months):
+    for place, (name, allowed) in enumerate(_FIELDS):
+        for part in words[place].split(","):
+            if not _is_read(place, part):
+                return f"has {name} that cannot be read: {part!r} (allowed: *, {allowed}, lists, ranges, steps)"
+    try:
+        rare = any(next(CronSim(line, begin), _NEVER) - begin > _RAREST for begin in _BEGINS)
+    except CronSimError:
         return "must name a day that one of its months has"
-    return None
+    return "must come at least once in ten years" if rare else None
 
 
 def plain_line(text: str) -> str:
@@ -69,33 +59,12 @@ def plain_line(text: str) -> str:
     return MACROS.get(line.lower(), line)
 
 
-def _values(field: _Field, word: str) -> set[int] | str:
-    """Return the values that one field stands for, or its problem."""
-    values: set[int] = set()
-    for part in word.split(","):
-        match = _PART.fullmatch(part)
-        if match is None:
-            return f"has a {field.name} that cannot be read: {part!r}"
-        low_text, high_text, step_text = match.groups()
-        low = field.first if low_text is None else _number(field, low_text)
-        # In Debian's cron a step after a single value runs to the end of the field.
-        open_end = low_text is None or (high_text is None and step_text is not None)
-        high = field.last if open_end else _number(field, high_text) if high_text is not None else low
-        step = 1 if step_text is None else int(step_text)
-        if low is None or high is None:
-            return f"has a {field.name} outside {field.first}-{field.last}: {part!r}"
-        if low > high:
-            return f"has a {field.name} range that runs backwards: {part!r}"
-        if step == 0:
-            return f"has a {field.name} step of zero: {part!r}"
-        values.update(range(low, high + 1, step))
-    return values
-
-
-def _number(field: _Field, text: str) -> int | None:
-    """Return the number that a text or a name stands for, None where it is outside the field."""
-    if text.isdigit():
-        number = int(text)
-        return number if field.first <= number <= field.last else None
-    name = text.lower()
-    return field.names.index(name) + field.first if name in field.names else None
+def _is_read(place: int, part: str) -> bool:
+    """Tell whether the library reads a part of one field. It upper-cases foreign letters into our own; we do not."""
+    words = ["*"] * len(_FIELDS)
+    words[place] = part
+    try:
+        CronSim(" ".join(words), _BEGINS[0])
+    except CronSimError:
+        return False
+    return part.isascii()
