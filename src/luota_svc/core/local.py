@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from luota_svc.core import incidents, keys, monitors, operators, runs, signals, support, workspaces
+from luota_svc.core import incidents, keys, monitors, operators, packets, runs, signals, support, workspaces
 from luota_svc.core.convert import refuse_nul
 from luota_svc.core.methods import Method
 from luota_svc.model.call import Call
@@ -45,6 +45,8 @@ MANAGEMENT: Final[Mapping[str, Managed]] = {
     "luota.v1.IncidentService/ListIncidents": incidents.list_incidents,
     "luota.v1.IncidentService/GetIncident": incidents.get_incident,
     "luota.v1.IncidentService/ResolveIncident": incidents.resolve_incident,
+    "luota.v1.PacketService/GetPacket": packets.get_packet,
+    "luota.v1.PacketService/ExportPacket": packets.export_packet,
     "luota.v1.SupportService/FindRequests": support.find_requests,
     "luota.v1.SupportService/ListAuditEntries": support.list_audit_entries,
 }

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from luota_svc.model.audit import AuditEntry
 from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.model.incidents import IncidentKind
 from luota_svc.model.monitors import MonitorSettings, Severity, SignalRef
@@ -130,7 +131,6 @@ class ToldDelivery:
     attempt_count: int
     provider_id: str | None
     request_id: str | None
-    last_error: str | None
     attempts: tuple[Attempt, ...]
 
 
@@ -163,18 +163,26 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """What a packet tells beside its frozen parts, as it stands now."""
+class Told:
+    """What a packet tells beside its frozen parts, as it stands now, oldest first.
+
+    Of a long list the newest are told; the rest is counted.
+    """
 
     owner: str
     runbook_url: str
     routes: tuple[TellingRoute, ...]
     deliveries: tuple[ToldDelivery, ...]
+    deliveries_omitted: int
+    timeline: tuple[TimelineEntry, ...]
+    timeline_omitted: int
+    changes: tuple[AuditEntry, ...]
+    changes_omitted: int
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A packet as plain JSON values in their public spelling. Frozen parts are None where none were kept."""
+    """A packet as plain JSON values in their public spelling, and its canonical text."""
 
     document: dict[str, Any]
     text: str

@@ -39,10 +39,11 @@ async def insert(unit: Unit, entry: AuditEntry) -> None:
 async def page(unit: Unit, workspace_id: UUID, ask: Ask[Newest]) -> Page[AuditEntry, Newest]:
     """List a workspace's changes, newest first."""
     rows = await unit.rows(SQL["page"], {"workspace_id": workspace_id, **newest_parameters(ask)})
-    return newest_page(rows, ask, _entry, "at")
+    return newest_page(rows, ask, entry_of, "at")
 
 
-def _entry(row: DictRow) -> AuditEntry:
+def entry_of(row: DictRow) -> AuditEntry:
+    """Read one entry."""
     return AuditEntry(
         id=row["id"],
         at=row["at"],

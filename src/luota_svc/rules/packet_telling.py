@@ -1,0 +1,188 @@
+"""What an evidence packet tells beside its frozen parts: who was told and what to do next, and who did what since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from luota_svc.model.audit import AuditEntry
+from luota_svc.model.deliveries import DeliveryState
+from luota_svc.model.incidents import AlertState, Incident, TimelineEvent
+from luota_svc.model.packets import Attempt, Packet, TellingRoute, TimelineEntry, Told, ToldDelivery
+from luota_svc.rules.canonical_json import INTEGER_MAX, canonical_json, digest_of
+from luota_svc.rules.packet import FROZEN, instant, text_or_none
+from luota_svc.rules.redaction import redact_text
+
+Fields = dict[str, Any]
+
+# The operator's next action; of the three states that the contract names, in its words.
+_DELIVERED: Final = "Keep the provider id and incident id in the packet."
+_RETRYING: Final = "Fix the route if the destination is wrong; otherwise watch the next attempt time."
+_TERMINAL: Final = "Repair the destination and send a test alert before trusting the monitor."
+_WAITING: Final = "No attempt has been made yet: watch the next attempt time."
+_NEVER_TOLD: Final = "It was told nothing about this incident."
+_NEXT_OF_DELIVERY: Final = {
+    DeliveryState.PENDING: _WAITING,
+    DeliveryState.SENDING: "An attempt is being made: look again in a minute.",
+    DeliveryState.DELIVERED: _DELIVERED,
+    DeliveryState.FAILED_RETRYING: _RETRYING,
+    DeliveryState.FAILED_TERMINAL: _TERMINAL,
+    DeliveryState.CANCELLED: "Nothing: the incident ended before this was told.",
+}
+_NEXT_OF_ALERT: Final = {
+    AlertState.DELIVERED: _DELIVERED,
+    AlertState.MUTED: "It opened in a quiet time, so nobody was told: tell who needs to know yourself.",
+    AlertState.NO_ROUTE: (
+        "No alert route matches this monitor, so nobody was told: make one and send a test alert before trusting the"
+        " monitor."
+    ),
+    AlertState.RETRYING: _RETRYING,
+    AlertState.BLOCKED: _TERMINAL,
+    AlertState.UNPROVEN: _WAITING,
+}
+_ACKNOWLEDGING: Final = {TimelineEvent.ACKNOWLEDGED, TimelineEvent.ACKNOWLEDGEMENT_ENDED}
+
+
+def compose(frozen: str | None, digest: bytes | None, incident: Incident, told: Told, url: str) -> Packet:
+    """Return the packet as it stands now around what was frozen, with its own digest over the whole."""
+    parts = json.loads(frozen) if frozen is not None else dict.fromkeys(FROZEN)
+    document: Fields = {
+        "incident": _incident(incident, url),
+        **{name: parts[name] for name in FROZEN},
+        "ownerRoute": _owner_route(incident.alert_state, told),
+        "auditTrail": _audit_trail(told),
+        "alertState": incident.alert_state.value,
+        "evidenceDigest": digest.hex() if digest is not None else None,
+    }
+    document["exportDigest"] = digest_of(document).hex()
+    return Packet(document, canonical_json(document))
+
+
+def _incident(incident: Incident, url: str) -> Fields:
+    return {
+        "id": str(incident.id),
+        "monitorId": str(incident.monitor_id),
+        "kind": incident.kind.value,
+        "state": incident.state.value,
+        "severity": incident.severity,
+        "openedAt": instant(incident.opened_at),
+        "acknowledgedAt": instant(incident.acknowledged_at),
+        "resolvedAt": instant(incident.resolved_at),
+        "resolution": incident.resolution,
+        "rootRunId": text_or_none(incident.root_run_id),
+        "requestId": incident.request_id,
+        "occurrenceCount": incident.occurrence_count,
+        "previousIncidentId": text_or_none(incident.previous_incident_id),
+        "alertState": incident.alert_state.value,
+        "url": url,
+        "version": incident.version,
+    }
+
+
+def _owner_route(alert_state: AlertState, told: Told) -> Fields:
+    return {
+        "owner": told.owner,
+        "runbookUrl": told.runbook_url,
+        "alertState": alert_state.value,
+        "nextAction": _NEXT_OF_ALERT[alert_state],
+        "routes": [
+            _route(route, [delivery for delivery in told.deliveries if delivery.route_id == route.id])
+            for route in told.routes
+        ],
+        "deliveriesOmitted": told.deliveries_omitted,
+    }
+
+
+def _route(route: TellingRoute, deliveries: Sequence[ToldDelivery]) -> Fields:
+    return {
+        "id": str(route.id),
+        "name": route.name,
+        "kind": route.kind,
+        "state": route.state,
+        "enabled": route.enabled and not route.deleted,
+        "lastDeliveredAt": instant(route.last_delivered_at),
+        "nextAction": _NEXT_OF_DELIVERY[deliveries[-1].state] if deliveries else _NEVER_TOLD,
+        "deliveries": [_delivery(delivery) for delivery in deliveries],
+    }
+
+
+def _delivery(delivery: ToldDelivery) -> Fields:
+    return {
+        "id": str(delivery.id),
+        "reason": delivery.reason.value,
+        "state": delivery.state.value,
+        "createdAt": instant(delivery.created_at),
+        "attemptCount": delivery.attempt_count,
+        "nextAttemptAt": instant(delivery.next_attempt_at),
+        "providerId": delivery.provider_id,
+        "requestId": delivery.request_id,
+        "nextAction": _NEXT_OF_DELIVERY[delivery.state],
+        "attempts": [_attempt(attempt) for attempt in delivery.attempts],
+    }
+
+
+def _attempt(attempt: Attempt) -> Fields:
+    took = (attempt.ended_at - attempt.started_at) // timedelta(milliseconds=1) if attempt.ended_at else None
+    return {
+        "number": attempt.number,
+        "startedAt": instant(attempt.started_at),
+        "durationMs": took,
+        "outcome": attempt.outcome,
+        "httpStatus": attempt.http_status,
+        "providerId": attempt.provider_id,
+        # A provider's own words; it may have repeated a secret of the call.
+        "error": None if attempt.error is None else redact_text(attempt.error)[0],
+    }
+
+
+def _audit_trail(told: Told) -> Fields:
+    timeline = [_entry(entry) for entry in told.timeline]
+    return {
+        "timeline": timeline,
+        "timelineOmitted": told.timeline_omitted,
+        "acknowledgements": [entry for entry in timeline if entry["event"] in _ACKNOWLEDGING],
+        "changes": [_change(entry) for entry in told.changes],
+        "changesOmitted": told.changes_omitted,
+    }
+
+
+def _entry(entry: TimelineEntry) -> Fields:
+    return {
+        "number": entry.number,
+        "event": entry.event,
+        "at": instant(entry.at),
+        "actor": entry.actor,
+        "requestId": entry.request_id,
+        "runId": text_or_none(entry.run_id),
+        "signalId": text_or_none(entry.signal_id),
+        "occurrenceNumber": entry.occurrence_number,
+        "detail": entry.detail,
+    }
+
+
+def _change(entry: AuditEntry) -> Fields:
+    """Tell who changed what; of the values only those that differ."""
+    before, after = entry.before or {}, entry.after or {}
+    differing = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return {
+        "at": instant(entry.at),
+        "actor": entry.actor.name,
+        "action": entry.action,
+        "targetId": entry.target_id,
+        "requestId": entry.request_id,
+        "before": {name: _plain(before[name]) for name in differing if name in before},
+        "after": {name: _plain(after[name]) for name in differing if name in after},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a kept value as canonical JSON can hold it: a number that is none of its own becomes a text."""
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) > INTEGER_MAX):
+        return str(value)
+    return value
