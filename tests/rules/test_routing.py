@@ -13,7 +13,7 @@ from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.model.incidents import IncidentKind, IncidentState
 from luota_svc.model.monitors import Severity
 from luota_svc.model.routes import RouteMatch
-from luota_svc.rules.routing import EXPIRES_AFTER, NOTHING, matching, route_change
+from luota_svc.rules.routing import EXPIRES_AFTER, NOTHING, matching, route_change, route_reminder
 
 NOW = datetime(2026, 5, 25, 12, tzinfo=UTC)
 WORKSPACE, OTHER_WORKSPACE, MONITOR, OTHER_MONITOR, INCIDENT = (UUID(int=n) for n in range(1, 6))
@@ -25,7 +25,8 @@ OPENED = IncidentChange(
     Severity.ERROR,
     IncidentState.OPEN,
     opened_here=True,
-    muted=False,
+    at=NOW,
+    quiet=False,
     request_id="req-1",
     traceparent=None,
 )
@@ -73,14 +74,56 @@ def test_an_opened_incident_is_told_to_each_matching_route_at_once_or_later():
     assert not routing.superseded
 
 
-def test_a_muted_incident_is_told_to_nobody():
-    assert route_change(replace(OPENED, muted=True), [route()], [], NOW) == NOTHING
+def test_an_incident_that_opens_in_a_quiet_time_is_told_to_nobody():
+    assert route_change(replace(OPENED, quiet=True), [route()], [], NOW) == NOTHING
 
 
-def test_a_resolve_under_a_mute_only_takes_back_what_was_not_delivered():
-    to = route()
-    routing = route_change(replace(RESOLVED, muted=True), [to], [told(7, to)], NOW)
-    assert (routing.duties, routing.cancelled, routing.superseded) == ((), (UUID(int=7),), ())
+@pytest.mark.parametrize(
+    ("state", "hears"),
+    [
+        (DeliveryState.PENDING, False),
+        (DeliveryState.CANCELLED, False),
+        (DeliveryState.SENDING, True),
+        (DeliveryState.DELIVERED, True),
+        (DeliveryState.FAILED_RETRYING, True),
+        (DeliveryState.FAILED_TERMINAL, True),
+    ],
+)
+def test_a_resolve_in_a_quiet_time_is_told_to_whoever_may_have_heard_of_the_incident_and_to_nobody_else(state, hears):
+    to, new = route(1), route(2)
+    routing = route_change(replace(RESOLVED, quiet=True), [to, new], [told(7, to, state=state)], NOW)
+    assert [(duty.route, duty.reason) for duty in routing.duties] == ([(to, DeliveryReason.RESOLVED)] if hears else [])
+    assert routing.cancelled == ((UUID(int=7),) if state in {"pending", "failed_retrying"} else ())
+
+
+def test_an_incident_that_opened_and_resolved_in_a_quiet_time_is_never_told():
+    assert route_change(replace(RESOLVED, quiet=True), [route()], [], NOW) == NOTHING
+    assert route_change(replace(RESOLVED, quiet=True, opened_here=True), [route()], [], NOW) == NOTHING
+    assert route_change(RESOLVED, [route()], [], NOW) == NOTHING  # the quiet time is over, and nobody has looked yet
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_a_reminder_goes_to_whoever_was_told_and_has_no_word_coming(state):
+    to, new = route(1), route(2)
+    duties = route_reminder(OPENED, [to, new], [told(7, to, state=state, sequence=3)], NOW)
+    coming = state in {DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.FAILED_RETRYING}
+    expected = [] if coming else [(to, DeliveryReason.REMINDER, NOW, 4)]
+    assert [(duty.route, duty.reason, duty.due_at, duty.sequence) for duty in duties] == expected
+
+
+def test_a_reminder_of_what_nobody_was_told_is_the_first_word_of_it():
+    now_, later = route(1), route(2, after_seconds=600)
+    duties = route_reminder(OPENED, [now_, later], [], NOW)
+    assert [(duty.route, duty.reason, duty.sequence) for duty in duties] == [
+        (now_, DeliveryReason.OPENED, 1),
+        (later, DeliveryReason.ESCALATION, 1),
+    ]
+
+
+@pytest.mark.parametrize("words", [{"enabled": False}, {"min_severity": Severity.CRITICAL}])
+def test_a_route_that_matches_no_more_is_not_reminded(words):
+    to = route(1, **words)
+    assert route_reminder(OPENED, [to], [told(7, to, state=DeliveryState.DELIVERED)], NOW) == ()
 
 
 @pytest.mark.parametrize(

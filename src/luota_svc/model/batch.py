@@ -9,6 +9,7 @@ from uuid import UUID
 
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.keys import WorkspaceLimits
+from luota_svc.model.maintenance import Quietable, QuietWindow
 from luota_svc.model.monitors import MonitorMutex, Severity
 from luota_svc.model.packets import Gap, NewPacket, Promise, RootRun
 from luota_svc.model.routes import RouteMatch
@@ -268,6 +269,7 @@ class ToldRoute(NamedTuple):
 class Tellable:
     """What must be known before incidents are written: the routes, what was told, which incidents came before.
 
+    Whether their monitors are quiet: the windows of their workspaces, and what each monitor brings to them.
     And what the packets of those that open freeze: their monitors' promises, their runs as they stood, the newest gaps.
     """
 
@@ -277,6 +279,8 @@ class Tellable:
     promises: dict[UUID, Promise] = field(default_factory=dict)
     root_runs: dict[UUID, RootRun] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
+    windows: tuple[QuietWindow, ...] = ()
+    quietable: dict[UUID, Quietable] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -301,7 +305,10 @@ class Writes:
 
 @dataclass(frozen=True, slots=True)
 class IncidentChange:
-    """How one incident ended this batch, for routing: opened and still standing, or resolved."""
+    """How one incident ended this batch, for routing: opened and still standing, or resolved.
+
+    `quiet`: its monitor is muted or in a maintenance window at `at`.
+    """
 
     incident_id: UUID
     workspace_id: UUID
@@ -310,7 +317,8 @@ class IncidentChange:
     severity: Severity
     state: IncidentState
     opened_here: bool
-    muted: bool
+    at: datetime
+    quiet: bool
     request_id: str | None
     traceparent: str | None
     root_run_id: UUID | None = None

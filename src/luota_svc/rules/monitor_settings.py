@@ -125,7 +125,7 @@ def _schedule_problems(settings: MonitorSettings) -> Iterator[FieldProblem]:
             yield FieldProblem("schedule.cron", problem)
         if settings.interval_seconds is not None:
             yield FieldProblem("schedule", "must have a cron line or an interval, not both")
-    if settings.schedule_timezone not in _timezones():
+    if settings.schedule_timezone not in timezones():
         yield FieldProblem("schedule.timezone", "must be an IANA time zone such as Europe/Helsinki")
 
 
@@ -176,6 +176,6 @@ def _is_web_address(text: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _timezones() -> frozenset[str]:
-    """Read the names of the installed time zone data once; it takes milliseconds."""
+def timezones() -> frozenset[str]:
+    """Return the names of the installed time zones; reading them takes milliseconds, once."""
     return frozenset(available_timezones())

@@ -15,6 +15,7 @@ from luota_svc.model.routes import RouteMatch
 # A duty that nobody could fulfil for a day tells of the past (design: retry, expires after 24 h).
 EXPIRES_AFTER = timedelta(hours=24)
 _UNDELIVERED = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING}
+_LIVE = {*_UNDELIVERED, DeliveryState.SENDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +58,46 @@ def route_change(
 ) -> Routing:
     """Decide who is told about an incident that was opened or resolved in this transaction.
 
-    A muted monitor's incident is told to nobody. A resolve cancels what was not delivered yet and is told to every
-    route that was due a word, its first word included; a route that would only have been told later (an
-    escalation that never began) hears nothing at all.
+    An incident that opens in a quiet time is told to nobody yet. A resolve cancels what was not delivered yet and is
+    told to every route that was due a word, its first word included; a route that would only have been told later (an
+    escalation that never began) hears nothing at all. A resolve in a quiet time is told to those that may have heard of
+    the incident before, or it would stand open with them for ever, and to nobody else.
     """
     if change.state is not IncidentState.RESOLVED:
-        return NOTHING if change.muted else Routing(_opened(change, routes, now), (), ())
+        return NOTHING if change.quiet else Routing(_opened(change, routes, now), (), ())
     before = [row for row in told if row.incident_id == change.incident_id]
     cancelled = tuple(row.delivery_id for row in before if row.state in _UNDELIVERED)
     superseded = tuple(row.delivery_id for row in before if row.state == DeliveryState.SENDING)
-    if change.muted:
-        return Routing((), cancelled, superseded)
-    due_a_word = {row.route_id for row in before if not _never_begun_escalation(row)}
-    if change.opened_here:
+    hears = _may_have_heard if change.quiet else _was_due_a_word
+    due_a_word = {row.route_id for row in before if hears(row)}
+    if change.opened_here and not change.quiet:
         due_a_word |= {route.id for route in matching(change, routes) if route.after_seconds == 0}
-    sequences = {
-        route_id: max((r.sequence for r in before if r.route_id == route_id), default=0) for route_id in due_a_word
-    }
     duties = tuple(
-        RoutedDuty(route, DeliveryReason.RESOLVED, now, now + EXPIRES_AFTER, sequences[route.id] + 1)
+        RoutedDuty(route, DeliveryReason.RESOLVED, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
         for route in routes
         if route.id in due_a_word and route.enabled
     )
     return Routing(duties, cancelled, superseded)
+
+
+def route_reminder(
+    change: IncidentChange, routes: Sequence[RouteMatch], told: Iterable[ToldRoute], now: datetime
+) -> tuple[RoutedDuty, ...]:
+    """Decide who is reminded of an incident that stands: whoever was told of it and has no word about it coming.
+
+    Where nobody was ever told, because it opened in a quiet time and was acknowledged in it or because no route
+    matched then, it is told as if it opened now.
+    """
+    before = [row for row in told if row.incident_id == change.incident_id]
+    if not before:
+        return _opened(change, routes, now)
+    coming = {row.route_id for row in before if row.state in _LIVE}
+    reminded = {row.route_id for row in before} - coming
+    return tuple(
+        RoutedDuty(route, DeliveryReason.REMINDER, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
+        for route in matching(change, routes)
+        if route.id in reminded
+    )
 
 
 def _opened(change: IncidentChange, routes: Sequence[RouteMatch], now: datetime) -> tuple[RoutedDuty, ...]:
@@ -91,5 +109,14 @@ def _opened(change: IncidentChange, routes: Sequence[RouteMatch], now: datetime)
     return tuple(duties)
 
 
-def _never_begun_escalation(row: ToldRoute) -> bool:
-    return row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING
+def _next_sequence(before: Iterable[ToldRoute], route_id: UUID) -> int:
+    return 1 + max((row.sequence for row in before if row.route_id == route_id), default=0)
+
+
+def _was_due_a_word(row: ToldRoute) -> bool:
+    return not (row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING)
+
+
+def _may_have_heard(row: ToldRoute) -> bool:
+    """Tell whether an attempt was made; one that was called a failure may have arrived all the same."""
+    return row.state not in {DeliveryState.PENDING, DeliveryState.CANCELLED}

@@ -13,6 +13,7 @@ import psycopg
 from luota_svc.model.batch import Loaded, LoadedRun, StuckRun, Tellable, ToldRoute
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.keys import KeyFacts, WorkspaceLimits
+from luota_svc.model.maintenance import Quietable
 from luota_svc.model.monitors import MonitorKind, MonitorMutex, Severity
 from luota_svc.model.packets import Gap
 from luota_svc.model.routes import RouteMatch
@@ -21,6 +22,7 @@ from luota_svc.model.signals import IncidentView
 from luota_svc.store import errors
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.frozen import promise_of, root_run_of
+from luota_svc.store.quiet import quiet_window
 from luota_svc.store.round_trip import RoundTrips
 
 if TYPE_CHECKING:
@@ -150,15 +152,19 @@ class IngestTransaction:
         resolved: Collection[UUID],
         opened: Collection[UUID],
         runs: Collection[UUID],
+        at: datetime,
     ) -> Tellable:
         """Read what routing needs, and what the packets of incidents that open on `opened` monitors freeze.
 
-        Only asked for when an incident was opened or resolved. `runs` are those that the opened ones are about.
+        Only asked for when an incident was opened or resolved. `runs` are those that the opened ones are about; `at` is
+        the first instant that is asked about.
         """
         calls: dict[str, Sequence[Any]] = {
             "routes_of_workspaces": (list(workspaces),),
             "told_routes": (list(resolved),),
             "previous_incidents": (list(monitors),),
+            "quiet_windows": (list(workspaces), at),
+            "quietable": (list(monitors),),
         }
         if opened:
             calls |= {"promises": (list(opened),), "root_runs": (list(runs),), "newest_gaps": ()}
@@ -170,6 +176,8 @@ class IngestTransaction:
             promises={row[0]: promise_of(row) for row in rows.get("promises", ())},
             root_runs={row[0]: root_run_of(row) for row in rows.get("root_runs", ())},
             gaps=tuple(Gap(*row) for row in rows.get("newest_gaps", ())),
+            windows=tuple(quiet_window(*row) for row in rows["quiet_windows"]),
+            quietable={row[0]: Quietable(*row) for row in rows["quietable"]},
         )
 
     async def commit(self, writes: Writes, now: datetime) -> None:

@@ -112,6 +112,18 @@ FROM incidents
 WHERE monitor_id = ANY(%b::uuid[])
 ORDER BY monitor_id, kind, opened_at DESC, id DESC
 
+-- name: quiet_windows
+-- What may quiet the monitors of these workspaces at an instant. Those that ended lately are read too: another one may
+-- run on from them. Index: maintenance_windows_of_workspace.
+SELECT workspace_id, monitor_ids, tags, starts_at, ends_at, cron, timezone, duration_seconds
+FROM maintenance_windows
+WHERE workspace_id = ANY(%b::uuid[]) AND deleted_at IS NULL
+  AND (ends_at IS NULL OR ends_at > %b::timestamptz - interval '62 days')
+
+-- name: quietable
+-- What monitors bring to the question of whether they are quiet.
+SELECT id, workspace_id, tags, muted_until FROM monitors WHERE id = ANY(%b::uuid[])
+
 -- name: promises
 -- What monitors promise at this moment, and what they have heard: the packets of incidents that open freeze it.
 SELECT id, slug, name, kind, schedule_cron, schedule_timezone, interval_seconds, grace_seconds, early_tolerance_seconds,

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from luota_svc.model.batch import ChangedIncident, ChangedMonitor, ChangedRun, NewIncident, NewRun, NewSignal
+from luota_svc.model.batch import (
+    ChangedIncident,
+    ChangedMonitor,
+    ChangedRun,
+    IncidentChange,
+    NewIncident,
+    NewRun,
+    NewSignal,
+)
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.monitors import MonitorMutex, Severity
 from luota_svc.model.runs import Note, RunState, RunView
@@ -276,8 +284,8 @@ class IncidentDraft:
     next_reminder_at: datetime | None = None
     # What its packet says it opened on; None for silence.
     bad_day: BadDay | None = None
-    # Who is told of its latest change: nobody while the monitor is muted; and by which request it came.
-    told_muted: bool = False
+    # When and by which request its latest change came: who is told of it bears that.
+    told_at: datetime | None = None
     told_request_id: str | None = None
     told_traceparent: str | None = None
 
@@ -301,6 +309,28 @@ class IncidentDraft:
     def view(self) -> IncidentView:
         """Show the incident as it stands after the signals folded so far."""
         return IncidentView(self.id, self.kind.value, self.state.value)
+
+    def keep_quiet(self, until: datetime) -> None:
+        """Let an incident that opened here be told when a quiet time ends, and its reminders begin then."""
+        self.muted, self.tell_at, self.next_reminder_at = True, until, None
+
+    def as_told(self, *, quiet: bool) -> IncidentChange:
+        """Say to routing how the incident was changed here; only asked for where it was opened or resolved."""
+        assert self.told_at is not None
+        return IncidentChange(
+            incident_id=self.id,
+            workspace_id=self.workspace_id,
+            monitor_id=self.monitor_id,
+            kind=self.kind,
+            severity=self.severity,
+            state=self.state,
+            opened_here=self.expected_version is None,
+            at=self.told_at,
+            quiet=quiet,
+            request_id=self.told_request_id,
+            traceparent=self.told_traceparent,
+            root_run_id=self.root_run_id,
+        )
 
     def as_new(self) -> NewIncident:
         """Write the row of an incident that this batch opened."""

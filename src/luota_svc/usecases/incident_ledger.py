@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from luota_svc.model.batch import IncidentChange, NewEvent, Writes
+from luota_svc.model.batch import NewEvent, Writes
 from luota_svc.model.incidents import IncidentKind, IncidentReason, IncidentState, OpenIncident, TimelineEvent
 from luota_svc.rules.incident_policy import Verdict, occurrence_to_drop
+from luota_svc.rules.quiet import quiet_until
 from luota_svc.rules.routing import route_change
 from luota_svc.usecases.drafts import IncidentDraft
 from luota_svc.usecases.duties import new_duty
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from luota_svc.clock import Clock
-    from luota_svc.model.batch import BadDay, Tellable
+    from luota_svc.model.batch import BadDay, IncidentChange, Tellable
     from luota_svc.model.monitors import MonitorMutex
 
 RULE_ACTOR = "rule"
@@ -84,30 +85,17 @@ class IncidentLedger:
             self._event(incident, TimelineEvent.RESOLVED, cause, detail="recovered")
         else:
             return None
-        incident.told_muted = monitor.muted_until is not None and monitor.muted_until > cause.at
+        incident.told_at = cause.at
         incident.told_request_id, incident.told_traceparent = cause.request_id, cause.traceparent
         self._touched[incident.id] = incident
         return incident
 
     def changes(self) -> list[IncidentChange]:
-        """Return the incidents that were opened or resolved: routing has a word to say about them."""
-        return [
-            IncidentChange(
-                incident_id=draft.id,
-                workspace_id=draft.workspace_id,
-                monitor_id=draft.monitor_id,
-                kind=draft.kind,
-                severity=draft.severity,
-                state=draft.state,
-                opened_here=draft.expected_version is None,
-                muted=draft.told_muted,
-                request_id=draft.told_request_id,
-                traceparent=draft.told_traceparent,
-                root_run_id=draft.root_run_id,
-            )
-            for draft in self._touched.values()
-            if draft.expected_version is None or draft.state is IncidentState.RESOLVED
-        ]
+        """Return the incidents that were opened or resolved: routing has a word to say about them.
+
+        Whether their monitors are quiet is only known once what can be told was read.
+        """
+        return [draft.as_told(quiet=False) for draft in self._changed()]
 
     def write(self, out: Writes, tellable: Tellable | None) -> None:
         """Add rows to `out`, which holds the runs already.
@@ -130,14 +118,32 @@ class IncidentLedger:
             if draft.expected_version is None:
                 draft.previous_incident_id = previous.get((draft.monitor_id, draft.kind))
                 previous[draft.monitor_id, draft.kind] = draft.id
-        for change in self.changes():
+        begun = {run_id: run.received_at for run_id, run in tellable.root_runs.items()}
+        begun |= {run.id: run.received_at for run in out.new_runs}
+        for draft in self._changed():
+            assert draft.told_at is not None
+            quiet_end = quiet_until(
+                tellable.quietable[draft.monitor_id],
+                tellable.windows,
+                draft.told_at,
+                began_at=begun.get(draft.root_run_id) if draft.root_run_id else None,
+            )
+            if quiet_end is not None:
+                draft.keep_quiet(quiet_end)
+            change = draft.as_told(quiet=quiet_end is not None)
             routing = route_change(change, tellable.routes, tellable.told, now)
             out.cancelled += routing.cancelled
             out.superseded += routing.superseded
             out.duties += [new_duty(self._clock.new_id(), change, duty, now) for duty in routing.duties]
 
+    def _changed(self) -> list[IncidentDraft]:
+        return [
+            draft
+            for draft in self._touched.values()
+            if draft.expected_version is None or draft.state is IncidentState.RESOLVED
+        ]
+
     def _open(self, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft:
-        muted = monitor.muted_until is not None and monitor.muted_until > cause.at
         every = monitor.remind_every_seconds
         return IncidentDraft(
             id=self._clock.new_id(),
@@ -152,12 +158,10 @@ class IncidentLedger:
             traceparent=cause.traceparent,
             opened_at=cause.at,
             root_run_id=cause.run_id,
-            muted=muted,
             reason=cause.reason.value,
             expected_at=cause.expected_at,
             deadline_at=cause.deadline_at,
             bad_day=cause.bad_day,
-            tell_at=monitor.muted_until if muted else None,
             next_reminder_at=cause.at + timedelta(seconds=every) if every else None,
         )
 

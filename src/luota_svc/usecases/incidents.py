@@ -60,13 +60,13 @@ async def resolve_incident(
         operator = await admit(unit, call)
         monitor_id = await _require(unit, operator, Role.OPERATOR, incident_id)
         # The monitor first: it is the mutex of its incidents, and the ingest batch takes its locks in this order.
-        muted_until = await monitors.lock(unit, monitor_id)
+        await monitors.lock(unit, monitor_id)
         held = found(await incidents.lock(unit, incident_id), Missing.INCIDENT)
         before = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
         if held.resolved:
             return before
         check_version(Missing.INCIDENT, held.version, version)
-        await resolve_held(at, unit, held, operator.author, muted_until=muted_until, resolution=BY_HAND, note=note)
+        await resolve_held(at, unit, held, operator.author, resolution=BY_HAND, note=note)
         if held.kind is IncidentKind.FAILED:
             await monitors.forget_failures(unit, monitor_id)
         after = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)

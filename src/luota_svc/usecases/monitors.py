@@ -134,15 +134,7 @@ async def delete_monitor(at: Installation, call: Call, monitor_id: UUID) -> None
         await monitors.delete(unit, before, now)
         await keys.revoke_of_monitor(unit, monitor_id)
         for incident in await incidents.lock_unresolved(unit, monitor_id):
-            await resolve_held(
-                at,
-                unit,
-                incident,
-                operator.author,
-                muted_until=before.muted_until,
-                resolution=MONITOR_DELETED,
-                note="",
-            )
+            await resolve_held(at, unit, incident, operator.author, resolution=MONITOR_DELETED, note="")
         change = Change("monitor.delete", monitor_id, before.workspace_id, monitor_fields(before), None)
         await keep_audit(at.clock, unit, operator.author, change)
 

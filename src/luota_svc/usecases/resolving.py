@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from luota_svc.model.batch import IncidentChange
 from luota_svc.model.incidents import IncidentState, TimelineEvent
+from luota_svc.rules.quiet import quiet_until
 from luota_svc.rules.routing import route_change
 from luota_svc.store import duties, incidents
 from luota_svc.store.database import Unit
 from luota_svc.store.incidents import HeldIncident
+from luota_svc.store.quiet import load_quiet
 from luota_svc.usecases.duties import new_duty
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import Author
@@ -24,13 +24,12 @@ async def resolve_held(
     incident: HeldIncident,
     author: Author,
     *,
-    muted_until: datetime | None,
     resolution: str,
     note: str,
 ) -> None:
     """End an incident that is held, under its monitor's lock, and write what its routes are to be told.
 
-    `muted_until` is the monitor's: what counts is whether it is muted now, not whether it was at the opening.
+    What counts is whether its monitor is quiet now, not whether it was at the opening.
     """
     now = at.clock.now()
     await incidents.resolve(unit, incident, resolution, now)
@@ -43,6 +42,7 @@ async def resolve_held(
         request_id=author.request_id,
         detail=note or resolution,
     )
+    quietable, windows = await load_quiet(unit, [incident.monitor_id], [incident.workspace_id], now)
     change = IncidentChange(
         incident_id=incident.id,
         workspace_id=incident.workspace_id,
@@ -51,7 +51,8 @@ async def resolve_held(
         severity=incident.severity,
         state=IncidentState.RESOLVED,
         opened_here=False,
-        muted=muted_until is not None and muted_until > now,
+        at=now,
+        quiet=quiet_until(quietable[incident.monitor_id], windows, now) is not None,
         request_id=author.request_id,
         traceparent=author.traceparent,
     )

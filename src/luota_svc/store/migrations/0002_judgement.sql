@@ -75,6 +75,7 @@ CREATE TABLE maintenance_windows (
         OR (cron IS NOT NULL AND duration_seconds IS NOT NULL AND starts_at IS NULL AND ends_at IS NULL))
 );
 CREATE INDEX maintenance_windows_of_workspace ON maintenance_windows (workspace_id) WHERE deleted_at IS NULL;
+CREATE INDEX maintenance_windows_newest ON maintenance_windows (workspace_id, created_at DESC, id DESC);
 
 -- When each process that takes signals last committed; and the spans in which none did: silence of our own.
 CREATE TABLE ingest_liveness (
