@@ -63,7 +63,7 @@ FOR NO KEY UPDATE
 -- Ends one, from the version that the decision saw.
 UPDATE incidents
 SET state = 'resolved', resolved_at = %(at)s, resolution = %(resolution)s, next_reminder_at = NULL,
-    event_count = event_count + 1, version = version + 1
+    tell_at = NULL, next_deadline_at = NULL, event_count = event_count + 1, version = version + 1
 WHERE id = %(id)s AND version = %(version)s AND resolved_at IS NULL
 
 -- name: append_event
