@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 from tests.servers import Databases, empty, folder_for_servers, make_data, private_servers
+from tests.witness import WITNESS, Witness
 
 from luota_svc.embedded import PrivateServers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def witness() -> Iterator[Witness]:
+    """Whatever is said in the whole session; no secret that any test used may be in it."""
+    with WITNESS.listening():
+        yield WITNESS
+    WITNESS.require_silence()
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +29,7 @@ def made_data() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def servers(made_data: Path) -> Iterator[PrivateServers]:
+def servers(made_data: Path, witness: Witness) -> Iterator[PrivateServers]:
     """One private PostgreSQL and Valkey for this worker; they forget at a crash of the machine, to be quick."""
     with private_servers(made_data, restart=True) as servers:
         yield servers
@@ -54,3 +63,5 @@ def killable_servers(made_data: Path) -> Iterator[PrivateServers]:
     """A pair of this test's own to kill, stop and start; nothing restarts it, and its database is `luota`, empty."""
     with private_servers(made_data) as servers:
         yield servers
+        if servers.postgres.pid is not None:
+            WITNESS.require_none_in(servers.database_url())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import redis
+from tests.witness import WITNESS
 
 from luota_svc.embedded import PrivateServers
 
@@ -59,6 +60,9 @@ def private_servers(made: Path, *, durable: bool = False, restart: bool = False)
         copy_data(made, folder / "state")
         with PrivateServers(folder / "state", durable=durable, restart=restart, log=lambda _: None) as servers:
             yield servers
+        # PostgreSQL logs the statements that fail, with their values if a client sends them so.
+        for log in (folder / "state").glob("*.log"):
+            WITNESS.hears(log.name, log.read_text(errors="replace").splitlines())
 
 
 class Databases:
@@ -79,11 +83,15 @@ class Databases:
 
     @contextmanager
     def clone(self) -> Iterator[str]:
-        """Return the address of a fresh migrated database; dropped afterwards, whoever is still connected."""
+        """Return the address of a fresh migrated database.
+
+        Searched for secrets afterwards, and dropped, whoever is still connected.
+        """
         name = f"t_{next(self._numbers)}"
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         try:
             yield self._servers.database_url(name)
+            WITNESS.require_none_in(self._servers.database_url(name))
         finally:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

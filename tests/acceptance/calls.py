@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.acceptance.witness import Witness
+from tests.witness import Witness
 
 
 @dataclass(frozen=True)

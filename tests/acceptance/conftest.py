@@ -1,4 +1,4 @@
-"""What the acceptance tests share: a witness of every secret, a pair of `serve` processes, empty databases."""
+"""What the acceptance tests share: a pair of `serve` processes, empty databases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from tests.acceptance.services import Admin, Service, serving
-from tests.acceptance.witness import Witness
 from tests.servers import Databases
+from tests.witness import WITNESS, Witness
 
 from luota_svc.embedded import PrivateServers
 
@@ -22,30 +22,13 @@ UNLIMITED = {
 }
 
 
-@pytest.fixture(scope="session")
-def witness(servers: PrivateServers) -> Iterator[Witness]:
-    """Whatever the processes say in the whole session; no secret that any test used may be in it."""
-    witness = Witness()
-    yield witness
-    # PostgreSQL logs the statements that fail, with their values if a client sends them so.
-    for log in servers._state_dir.glob("*.log"):
-        witness.hears(log.name, log.read_text(errors="replace").splitlines())
-    assert witness.given_away() == []
-
-
-@pytest.fixture
-def database_url(database_url: str, witness: Witness) -> Iterator[str]:
-    """A migrated database of this test's own, searched for secrets afterwards."""
-    yield database_url
-    assert witness.kept_in(database_url) == []
-
-
 @pytest.fixture
 def empty_database_url(servers: PrivateServers) -> Iterator[str]:
     """A database of this test's own that nobody has migrated."""
     with psycopg.connect(servers.database_url("postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE not_migrated")
         yield servers.database_url("not_migrated")
+        WITNESS.require_none_in(servers.database_url("not_migrated"))
         connection.execute("DROP DATABASE not_migrated WITH (FORCE)")
 
 
@@ -54,13 +37,12 @@ def pair(
     servers: PrivateServers, template_database: Databases, witness: Witness
 ) -> Iterator[tuple[Service, Service, str]]:
     """Two `serve` processes on one database and one Valkey, and the database's address; tests share them."""
-    with template_database.clone() as url:
-        with (
-            serving(witness, url, servers.redis_url, {"LUOTA_DRAIN_SECOND": "3"}) as one,
-            serving(witness, url, servers.redis_url, admin=one.admin) as two,
-        ):
-            yield one, two, url
-        assert witness.kept_in(url) == []
+    with (
+        template_database.clone() as url,
+        serving(witness, url, servers.redis_url, {"LUOTA_DRAIN_SECOND": "3"}) as one,
+        serving(witness, url, servers.redis_url, admin=one.admin) as two,
+    ):
+        yield one, two, url
 
 
 @pytest.fixture(scope="session")

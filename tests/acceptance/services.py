@@ -17,7 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.acceptance.calls import Caller
 from tests.acceptance.processes import LUOTA, Running, environment, running
-from tests.acceptance.witness import Witness
+from tests.witness import Witness
 
 
 def new_operator_token() -> str:

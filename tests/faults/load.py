@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import psycopg
 from tests.doors.scene import _key, _monitor, _operator, _workspace
+from tests.witness import WITNESS
 
 ANSWER_SECONDS = 5.0  # the contract's bound
 _PATIENCE_SECONDS = 8.0  # a client's, so that a hang is seen as one
@@ -100,7 +101,9 @@ class Load:
         headers = headers or {"X-Luota-Key": self.fleet.token}
         try:
             async with session.post(self.url + path, json=sent, headers=headers) as reply:
-                body = json.loads(await reply.read())
+                text = (await reply.read()).decode()
+                WITNESS.answered(path, reply.status, text)
+                body = json.loads(text)
                 answer = Answer(began, path, sent, reply.status, time.monotonic() - began, reply.headers, body)
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             answer = Answer(began, path, sent, 0, time.monotonic() - began, {}, {}, repr(error))

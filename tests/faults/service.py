@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+from tests.witness import WITNESS
 
 RAISED = {
     f"LUOTA_LIMIT_{name}": "100000000"
@@ -84,7 +85,9 @@ class Service:
         if self._process is not None and self._process.poll() is None:
             self.kill()
         # As text, for a service that did not start says why without JSON.
-        telling = [line for line in self._log.read_text().splitlines() if '"access"' not in line and "pool" not in line]
+        lines = self._log.read_text().splitlines()
+        WITNESS.hears("serve", lines)
+        telling = [line for line in lines if '"access"' not in line and "pool" not in line]
         for line in telling[-20:]:  # pytest shows them where a test failed
             note(line[:2000])
         self._log.unlink()

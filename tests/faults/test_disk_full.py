@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
 from tests.faults.service import note, serving, until
+from tests.witness import WITNESS
 
 from luota_svc.embedded import PrivateServers
 
@@ -75,4 +76,5 @@ async def test_a_full_disk_costs_503s_and_kills_nobody(hurt, small_disk):
         assert hurt.postgres.pid == server
         require_nothing_lost(hurt.database_url(), load.answers)
         require_sound_incidents(hurt.database_url())
+        WITNESS.require_none_in(hurt.database_url())  # it is gone when the fixture could look
         assert await service.terminate() == 0

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tests.witness import WITNESS
+
 WAIT = 5.0
 
 
@@ -60,7 +62,11 @@ class Connection:
             headers = dict(pairs)
             assert len(headers) == len(pairs), f"a header came twice: {pairs}"
             length = 0 if head_only else int(headers.get("content-length", "0"))
-            return Response(int(first.split()[1]), headers, await self.reader.readexactly(length))
+            response = Response(int(first.split()[1]), headers, await self.reader.readexactly(length))
+        text = response.body.decode(errors="replace")
+        WITNESS.hears("answer's head", lines)
+        WITNESS.answered("a request", response.status, text)
+        return response
 
     async def closed(self) -> bool:
         """Wait until the server closes; True if it did so without a further byte."""
