@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -43,6 +44,12 @@ def follows_wall_clock(line: str) -> bool:
     """Tell whether a line of five fields comes whenever the wall clock shows it, the repeated hour included."""
     minute, hour, *_ = line.split()
     return minute.startswith("*") or hour.startswith("*")
+
+
+def walls_between(line: str, begin: datetime, end: datetime, most: int) -> list[datetime]:
+    """Return the times from `begin` up to before `end` that a wall clock would show if the line meant no zone."""
+    walls = CronSim(line, begin - timedelta(seconds=1))
+    return list(islice(takewhile(lambda wall: wall < end, walls), most))
 
 
 def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
