@@ -8,7 +8,18 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from luota_svc.core import incidents, keys, monitors, operators, packets, runs, signals, support, workspaces
+from luota_svc.core import (
+    incidents,
+    keys,
+    maintenance,
+    monitors,
+    operators,
+    packets,
+    runs,
+    signals,
+    support,
+    workspaces,
+)
 from luota_svc.core.convert import refuse_nul
 from luota_svc.core.methods import Method
 from luota_svc.model.call import Call
@@ -47,6 +58,11 @@ MANAGEMENT: Final[Mapping[str, Managed]] = {
     "luota.v1.IncidentService/ResolveIncident": incidents.resolve_incident,
     "luota.v1.PacketService/GetPacket": packets.get_packet,
     "luota.v1.PacketService/ExportPacket": packets.export_packet,
+    "luota.v1.MaintenanceService/CreateMaintenanceWindow": maintenance.create_maintenance_window,
+    "luota.v1.MaintenanceService/ListMaintenanceWindows": maintenance.list_maintenance_windows,
+    "luota.v1.MaintenanceService/GetMaintenanceWindow": maintenance.get_maintenance_window,
+    "luota.v1.MaintenanceService/UpdateMaintenanceWindow": maintenance.update_maintenance_window,
+    "luota.v1.MaintenanceService/CancelMaintenanceWindow": maintenance.cancel_maintenance_window,
     "luota.v1.SupportService/FindRequests": support.find_requests,
     "luota.v1.SupportService/ListAuditEntries": support.list_audit_entries,
 }

@@ -63,6 +63,7 @@ class Missing(StrEnum):
     MONITOR = "monitor"
     RUN = "run"
     INCIDENT = "incident"
+    MAINTENANCE_WINDOW = "maintenance_window"
 
 
 class NotFound(LuotaError):

@@ -13,9 +13,9 @@ from luota_svc.store.database import Unit
 from luota_svc.store.ingest import SQL
 
 
-async def routes(unit: Unit, workspace_id: UUID) -> list[RouteMatch]:
-    """Return where a workspace's incidents may be told."""
-    cursor = await unit.connection.execute(SQL["routes_of_workspaces"], ([workspace_id],))
+async def routes(unit: Unit, *workspace_ids: UUID) -> list[RouteMatch]:
+    """Return where these workspaces' incidents may be told."""
+    cursor = await unit.connection.execute(SQL["routes_of_workspaces"], (list(workspace_ids),))
     return [
         RouteMatch(
             id=row["id"],
@@ -31,9 +31,9 @@ async def routes(unit: Unit, workspace_id: UUID) -> list[RouteMatch]:
     ]
 
 
-async def lock_told(unit: Unit, incident_id: UUID) -> list[ToldRoute]:
-    """Hold the duties of an incident and return what each route was to be told."""
-    cursor = await unit.connection.execute(SQL["told_routes"], ([incident_id],))
+async def lock_told(unit: Unit, *incident_ids: UUID) -> list[ToldRoute]:
+    """Hold the duties of incidents and return what each route was to be told about them."""
+    cursor = await unit.connection.execute(SQL["told_routes"], (list(incident_ids),))
     return [
         ToldRoute(row["id"], row["incident_id"], row["route_id"], row["reason"], row["state"], row["sequence"])
         for row in await cursor.fetchall()

@@ -41,7 +41,7 @@ async def claim_id(at: Installation, unit: Unit, operator: Operator, once: Idemp
 def check_version(what: Missing, stands: int, expected: int | None) -> None:
     """Refuse to overwrite what the caller has not read; 0 and None check nothing."""
     if expected and expected != stands:
-        raise ResourceConflict(f"The {what.value} was changed by somebody else; read it again")
+        raise ResourceConflict(f"The {what.value.replace('_', ' ')} was changed by somebody else; read it again")
 
 
 def check_problems(problems: list[FieldProblem]) -> None:

@@ -17,10 +17,12 @@ from luota_svc.model.batch import (
     NewRun,
     NewSignal,
 )
+from luota_svc.model.incident_deadlines import Waiting
 from luota_svc.model.incidents import IncidentKind, IncidentState, OpenIncident
 from luota_svc.model.monitors import MonitorMutex, Severity
 from luota_svc.model.runs import Note, RunState, RunView
 from luota_svc.model.signals import Evidence, IncidentView
+from luota_svc.rules.incident_deadlines import next_look_at
 
 if TYPE_CHECKING:
     from luota_svc.model.batch import BadDay, LoadedRun
@@ -361,7 +363,9 @@ class IncidentDraft:
         )
 
     def _next_deadline_at(self) -> datetime | None:
-        return min((at for at in (self.tell_at, self.next_reminder_at) if at is not None), default=None)
+        assert self.opened_at is not None
+        waiting = Waiting(self.state, self.muted, self.tell_at, self.next_reminder_at, None)
+        return next_look_at(waiting, now=self.opened_at)
 
     def as_change(self) -> ChangedIncident:
         """Write the guarded change of an incident that stood."""

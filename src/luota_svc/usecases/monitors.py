@@ -15,7 +15,7 @@ from luota_svc.model.monitors import Monitor, MonitorSettings
 from luota_svc.model.operators import Role
 from luota_svc.model.pages import Ask, Page
 from luota_svc.rules.monitor_settings import validate_settings
-from luota_svc.store import incidents, keys, monitors, workspaces
+from luota_svc.store import incident_deadlines, incidents, keys, monitors, workspaces
 from luota_svc.store.database import Unit
 from luota_svc.usecases.changes import Change, check_problems, check_version, claim_id, keep_audit
 from luota_svc.usecases.installation import Installation
@@ -84,6 +84,9 @@ async def update_monitor(
         check_problems([*fixed, *validate_settings(settings)])
         if settings != before.settings:
             await monitors.update(unit, before, settings, now)
+            if settings.tags != before.settings.tags:
+                # Maintenance windows may cover it no more.
+                await incident_deadlines.look_at_quiet(unit, now, monitor_id=before.id)
 
     return await _change(at, call, monitor_id, "monitor.update", write)
 
@@ -110,9 +113,7 @@ async def resume_monitor(at: Installation, call: Call, monitor_id: UUID) -> Moni
 async def mute_monitor(at: Installation, call: Call, monitor_id: UUID, until: datetime | None) -> Monitor:
     """Judge and do not tell until an instant."""
     end = _future(at, until)
-    return await _change(
-        at, call, monitor_id, "monitor.mute", lambda unit, before, now: monitors.mute(unit, before, end, now)
-    )
+    return await _change(at, call, monitor_id, "monitor.mute", lambda unit, before, now: _mute(unit, before, end, now))
 
 
 async def unmute_monitor(at: Installation, call: Call, monitor_id: UUID) -> Monitor:
@@ -120,7 +121,7 @@ async def unmute_monitor(at: Installation, call: Call, monitor_id: UUID) -> Moni
 
     async def write(unit: Unit, before: Monitor, now: datetime) -> None:
         if before.muted_until is not None:
-            await monitors.mute(unit, before, None, now)
+            await _mute(unit, before, None, now)
 
     return await _change(at, call, monitor_id, "monitor.unmute", write)
 
@@ -151,6 +152,12 @@ async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, w
             change = Change(action, monitor_id, after.workspace_id, monitor_fields(before), monitor_fields(after))
             await keep_audit(at.clock, unit, operator.author, change)
         return after
+
+
+async def _mute(unit: Unit, before: Monitor, until: datetime | None, now: datetime) -> None:
+    """Set or end a mute; what it kept quiet or now keeps quiet is looked at at once."""
+    await monitors.mute(unit, before, until, now)
+    await incident_deadlines.look_at_quiet(unit, now, monitor_id=before.id)
 
 
 async def _locked(at: Installation, unit: Unit, operator: Operator, monitor_id: UUID) -> Monitor:

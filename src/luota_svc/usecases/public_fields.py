@@ -7,6 +7,7 @@ from typing import Any
 
 from luota_svc.model.incidents import Incident
 from luota_svc.model.keys import IngestKey
+from luota_svc.model.maintenance import MaintenanceWindow
 from luota_svc.model.monitors import Monitor
 from luota_svc.model.operators import OperatorToken
 from luota_svc.model.workspaces import Workspace
@@ -94,6 +95,23 @@ def incident_fields(incident: Incident) -> Fields:
         "resolvedAt": _instant(incident.resolved_at),
         "resolution": incident.resolution,
         "version": incident.version,
+    }
+
+
+def window_fields(window: MaintenanceWindow) -> Fields:
+    """Return what an operator sets of a maintenance window."""
+    settings = window.settings
+    return {
+        "monitorIds": [str(monitor_id) for monitor_id in sorted(settings.scope.monitor_ids)],
+        "tags": settings.scope.tags,
+        "startsAt": _instant(settings.times.starts_at),
+        "endsAt": _instant(settings.times.ends_at),
+        "cron": settings.times.cron,
+        "timezone": settings.times.timezone,
+        "durationSeconds": settings.times.duration_seconds,
+        "comment": settings.comment,
+        "cancelledAt": _instant(window.cancelled_at),
+        "version": window.version,
     }
 
 

@@ -1,0 +1,99 @@
+"""What incidents wait for, as rows: found when due, held, written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import DictRow
+
+from luota_svc.model.batch import NewEvent
+from luota_svc.model.incident_deadlines import DueIncident, LookedAt, Waiting
+from luota_svc.model.incidents import IncidentKind, IncidentState
+from luota_svc.model.monitors import Severity
+from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.database import Unit
+from luota_svc.store.ingest import SQL as INGEST
+
+SQL = load_catalogue("incident_deadlines")
+
+
+async def find_due(unit: Unit, now: datetime, most: int) -> dict[UUID, UUID]:
+    """Return incident -> monitor of what is due, the longest overdue first, without holding anything."""
+    rows = await unit.rows(SQL["due"], {"now": now, "most": most})
+    return {row["id"]: row["monitor_id"] for row in rows}
+
+
+async def lock_free_monitors(unit: Unit, monitor_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Take the mutexes that nobody holds and return their monitors with `remindEverySeconds`."""
+    rows = await unit.rows(SQL["lock_monitors"], {"ids": list(monitor_ids)})
+    return {row["id"]: row["remind_every_seconds"] for row in rows}
+
+
+async def lock_due(
+    unit: Unit, incident_ids: Collection[UUID], monitor_ids: Collection[UUID], now: datetime
+) -> list[DueIncident]:
+    """Hold those that are still due, on monitors whose locks are held; in id order."""
+    parameters = {"ids": list(incident_ids), "monitor_ids": list(monitor_ids), "now": now}
+    return [_due(row) for row in await unit.rows(SQL["lock_due"], parameters)]
+
+
+async def write(unit: Unit, looks: Sequence[LookedAt]) -> None:
+    """Write what the looks at incidents that are held found."""
+    rows = [
+        (
+            look.incident.id,
+            look.incident.version,
+            look.after.state.value,
+            look.after.muted,
+            look.after.tell_at,
+            look.after.next_reminder_at,
+            look.after.acknowledged_until,
+            look.next_look_at,
+            len(look.events),
+        )
+        for look in looks
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    await unit.connection.execute(SQL["write"], [*columns, len(rows)])
+
+
+async def append_events(unit: Unit, events: Sequence[NewEvent]) -> None:
+    """Append to the timelines of incidents that are held."""
+    if events:
+        columns = [list(column) for column in zip(*events, strict=True)]
+        await unit.connection.execute(INGEST["insert_events"], columns)
+
+
+async def look_at_quiet(
+    unit: Unit, now: datetime, *, monitor_id: UUID | None = None, workspace_id: UUID | None = None
+) -> None:
+    """Let what waits be looked at at once, of one monitor or of a workspace: its quiet time may have become another."""
+    parameters = {"now": now, "monitor_id": monitor_id, "workspace_id": workspace_id}
+    monitor_ids = [row["monitor_id"] for row in await unit.rows(SQL["quiet_monitors"], parameters)]
+    if monitor_ids:
+        await unit.rows(SQL["hold_monitors"], {"ids": monitor_ids})
+        await unit.run(SQL["look_now"], {"ids": monitor_ids, "now": now})
+
+
+def _due(row: DictRow) -> DueIncident:
+    return DueIncident(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        monitor_id=row["monitor_id"],
+        kind=IncidentKind(row["kind"]),
+        severity=Severity(row["severity"]),
+        waiting=Waiting(
+            state=IncidentState(row["state"]),
+            muted=row["muted"],
+            tell_at=row["tell_at"],
+            next_reminder_at=row["next_reminder_at"],
+            acknowledged_until=row["acknowledged_until"],
+        ),
+        event_count=row["event_count"],
+        version=row["version"],
+        request_id=row["request_id"],
+        traceparent=row["traceparent"],
+        began_at=row["began_at"],
+    )
