@@ -140,3 +140,96 @@ class ListSignalsResponse(_message.Message):
     signals: _containers.RepeatedCompositeFieldContainer[_signals_pb2.Signal]
     next_page_token: str
     def __init__(self, signals: _Optional[_Iterable[_Union[_signals_pb2.Signal, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ExplainScheduleRequest(_message.Message):
+    __slots__ = ("monitor_id", "workspace_id", "kind", "schedule", "grace_seconds", "early_tolerance_seconds", "count")
+    MONITOR_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKSPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    EARLY_TOLERANCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    monitor_id: str
+    workspace_id: str
+    kind: _monitors_pb2.MonitorKind
+    schedule: _monitors_pb2.Schedule
+    grace_seconds: int
+    early_tolerance_seconds: int
+    count: int
+    def __init__(self, monitor_id: _Optional[str] = ..., workspace_id: _Optional[str] = ..., kind: _Optional[_Union[_monitors_pb2.MonitorKind, str]] = ..., schedule: _Optional[_Union[_monitors_pb2.Schedule, _Mapping]] = ..., grace_seconds: _Optional[int] = ..., early_tolerance_seconds: _Optional[int] = ..., count: _Optional[int] = ..., **kwargs) -> None: ...
+
+class ExpectedInstant(_message.Message):
+    __slots__ = ("expected_at", "covered_from", "deadline_at", "local_time", "reason")
+    EXPECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    COVERED_FROM_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_AT_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    expected_at: _timestamp_pb2.Timestamp
+    covered_from: _timestamp_pb2.Timestamp
+    deadline_at: _timestamp_pb2.Timestamp
+    local_time: str
+    reason: str
+    def __init__(self, expected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., covered_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., local_time: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ExplainScheduleResponse(_message.Message):
+    __slots__ = ("awaited", "awaited_reason", "instants")
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_REASON_FIELD_NUMBER: _ClassVar[int]
+    INSTANTS_FIELD_NUMBER: _ClassVar[int]
+    awaited: ExpectedInstant
+    awaited_reason: str
+    instants: _containers.RepeatedCompositeFieldContainer[ExpectedInstant]
+    def __init__(self, awaited: _Optional[_Union[ExpectedInstant, _Mapping]] = ..., awaited_reason: _Optional[str] = ..., instants: _Optional[_Iterable[_Union[ExpectedInstant, _Mapping]]] = ...) -> None: ...
+
+class BacktestScheduleRequest(_message.Message):
+    __slots__ = ("monitor_id", "schedule", "grace_seconds", "early_tolerance_seconds", "days")
+    MONITOR_ID_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    EARLY_TOLERANCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    monitor_id: str
+    schedule: _monitors_pb2.Schedule
+    grace_seconds: int
+    early_tolerance_seconds: int
+    days: int
+    def __init__(self, monitor_id: _Optional[str] = ..., schedule: _Optional[_Union[_monitors_pb2.Schedule, _Mapping]] = ..., grace_seconds: _Optional[int] = ..., early_tolerance_seconds: _Optional[int] = ..., days: _Optional[int] = ...) -> None: ...
+
+class BacktestPage(_message.Message):
+    __slots__ = ("at", "expected_at", "late")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    expected_at: _timestamp_pb2.Timestamp
+    late: bool
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., late: _Optional[bool] = ...) -> None: ...
+
+class BacktestScheduleResponse(_message.Message):
+    __slots__ = ("start_at", "end_at", "signals", "expected", "early", "in_time", "late", "missed", "page_count", "pages", "smallest_grace_seconds")
+    START_AT_FIELD_NUMBER: _ClassVar[int]
+    END_AT_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    EARLY_FIELD_NUMBER: _ClassVar[int]
+    IN_TIME_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    PAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PAGES_FIELD_NUMBER: _ClassVar[int]
+    SMALLEST_GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    start_at: _timestamp_pb2.Timestamp
+    end_at: _timestamp_pb2.Timestamp
+    signals: int
+    expected: int
+    early: int
+    in_time: int
+    late: int
+    missed: int
+    page_count: int
+    pages: _containers.RepeatedCompositeFieldContainer[BacktestPage]
+    smallest_grace_seconds: int
+    def __init__(self, start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signals: _Optional[int] = ..., expected: _Optional[int] = ..., early: _Optional[int] = ..., in_time: _Optional[int] = ..., late: _Optional[int] = ..., missed: _Optional[int] = ..., page_count: _Optional[int] = ..., pages: _Optional[_Iterable[_Union[BacktestPage, _Mapping]]] = ..., smallest_grace_seconds: _Optional[int] = ...) -> None: ...

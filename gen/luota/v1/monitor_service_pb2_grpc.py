@@ -98,6 +98,16 @@ class MonitorServiceStub:
                 request_serializer=luota_dot_v1_dot_monitor__service__pb2.ListSignalsRequest.SerializeToString,
                 response_deserializer=luota_dot_v1_dot_monitor__service__pb2.ListSignalsResponse.FromString,
                 _registered_method=True)
+        self.ExplainSchedule = channel.unary_unary(
+                '/luota.v1.MonitorService/ExplainSchedule',
+                request_serializer=luota_dot_v1_dot_monitor__service__pb2.ExplainScheduleRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_monitor__service__pb2.ExplainScheduleResponse.FromString,
+                _registered_method=True)
+        self.BacktestSchedule = channel.unary_unary(
+                '/luota.v1.MonitorService/BacktestSchedule',
+                request_serializer=luota_dot_v1_dot_monitor__service__pb2.BacktestScheduleRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_monitor__service__pb2.BacktestScheduleResponse.FromString,
+                _registered_method=True)
 
 
 class MonitorServiceServicer:
@@ -188,6 +198,21 @@ class MonitorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainSchedule(self, request, context):
+        """Tells when signals are expected and why, of a monitor (with other settings, where some are given) or of settings
+        that are not saved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BacktestSchedule(self, request, context):
+        """Tells what a schedule and its margins would have done over the signals that a monitor recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MonitorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -250,6 +275,16 @@ def add_MonitorServiceServicer_to_server(servicer, server):
                     servicer.ListSignals,
                     request_deserializer=luota_dot_v1_dot_monitor__service__pb2.ListSignalsRequest.FromString,
                     response_serializer=luota_dot_v1_dot_monitor__service__pb2.ListSignalsResponse.SerializeToString,
+            ),
+            'ExplainSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainSchedule,
+                    request_deserializer=luota_dot_v1_dot_monitor__service__pb2.ExplainScheduleRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_monitor__service__pb2.ExplainScheduleResponse.SerializeToString,
+            ),
+            'BacktestSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.BacktestSchedule,
+                    request_deserializer=luota_dot_v1_dot_monitor__service__pb2.BacktestScheduleRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_monitor__service__pb2.BacktestScheduleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -577,6 +612,60 @@ class MonitorService:
             '/luota.v1.MonitorService/ListSignals',
             luota_dot_v1_dot_monitor__service__pb2.ListSignalsRequest.SerializeToString,
             luota_dot_v1_dot_monitor__service__pb2.ListSignalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luota.v1.MonitorService/ExplainSchedule',
+            luota_dot_v1_dot_monitor__service__pb2.ExplainScheduleRequest.SerializeToString,
+            luota_dot_v1_dot_monitor__service__pb2.ExplainScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BacktestSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luota.v1.MonitorService/BacktestSchedule',
+            luota_dot_v1_dot_monitor__service__pb2.BacktestScheduleRequest.SerializeToString,
+            luota_dot_v1_dot_monitor__service__pb2.BacktestScheduleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,12 @@ class MonitorServiceStub:
     """Reads one run."""
     ListSignals: _grpc.UnaryUnaryMultiCallable[_monitor_service_pb2.ListSignalsRequest, _monitor_service_pb2.ListSignalsResponse]
     """Lists a monitor's signals, newest first."""
+    ExplainSchedule: _grpc.UnaryUnaryMultiCallable[_monitor_service_pb2.ExplainScheduleRequest, _monitor_service_pb2.ExplainScheduleResponse]
+    """Tells when signals are expected and why, of a monitor (with other settings, where some are given) or of settings
+    that are not saved.
+    """
+    BacktestSchedule: _grpc.UnaryUnaryMultiCallable[_monitor_service_pb2.BacktestScheduleRequest, _monitor_service_pb2.BacktestScheduleResponse]
+    """Tells what a schedule and its margins would have done over the signals that a monitor recorded."""
 
 @_typing.type_check_only
 class MonitorServiceAsyncStub(MonitorServiceStub):
@@ -90,6 +96,12 @@ class MonitorServiceAsyncStub(MonitorServiceStub):
     """Reads one run."""
     ListSignals: _aio.UnaryUnaryMultiCallable[_monitor_service_pb2.ListSignalsRequest, _monitor_service_pb2.ListSignalsResponse]  # type: ignore[assignment]
     """Lists a monitor's signals, newest first."""
+    ExplainSchedule: _aio.UnaryUnaryMultiCallable[_monitor_service_pb2.ExplainScheduleRequest, _monitor_service_pb2.ExplainScheduleResponse]  # type: ignore[assignment]
+    """Tells when signals are expected and why, of a monitor (with other settings, where some are given) or of settings
+    that are not saved.
+    """
+    BacktestSchedule: _aio.UnaryUnaryMultiCallable[_monitor_service_pb2.BacktestScheduleRequest, _monitor_service_pb2.BacktestScheduleResponse]  # type: ignore[assignment]
+    """Tells what a schedule and its margins would have done over the signals that a monitor recorded."""
 
 class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Managing monitors and reading their runs and signals."""
@@ -189,5 +201,23 @@ class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_monitor_service_pb2.ListSignalsResponse, _abc.Awaitable[_monitor_service_pb2.ListSignalsResponse]]:
         """Lists a monitor's signals, newest first."""
+
+    @_abc_1.abstractmethod
+    def ExplainSchedule(
+        self,
+        request: _monitor_service_pb2.ExplainScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_service_pb2.ExplainScheduleResponse, _abc.Awaitable[_monitor_service_pb2.ExplainScheduleResponse]]:
+        """Tells when signals are expected and why, of a monitor (with other settings, where some are given) or of settings
+        that are not saved.
+        """
+
+    @_abc_1.abstractmethod
+    def BacktestSchedule(
+        self,
+        request: _monitor_service_pb2.BacktestScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_service_pb2.BacktestScheduleResponse, _abc.Awaitable[_monitor_service_pb2.BacktestScheduleResponse]]:
+        """Tells what a schedule and its margins would have done over the signals that a monitor recorded."""
 
 def add_MonitorServiceServicer_to_server(servicer: MonitorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

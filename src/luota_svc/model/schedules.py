@@ -45,7 +45,7 @@ class ExplainedInstant:
 class Explanation:
     """What is awaited now and why (nothing where `awaited` is None), and the instants that come."""
 
-    awaited: Expectation | None
+    awaited: ExplainedInstant | None
     awaited_reason: str
     instants: tuple[ExplainedInstant, ...]
 

@@ -22,6 +22,7 @@ from luota_svc.rules.schedule_cron import (
 )
 
 ON_DEMAND: Final = "no schedule: nothing is awaited"
+BY_AGE: Final = "a freshness monitor is judged by its maxAgeSeconds"
 NEVER: Final = "does not come within the next ten years"
 
 _TICK: Final = timedelta(microseconds=1)
@@ -39,26 +40,41 @@ def explain_next(schedule: Schedule, start: datetime, count: int) -> tuple[Expla
 
 def explain_awaited(
     schedule: Schedule, *, settled_until: datetime, last_heard_at: datetime | None
-) -> tuple[Expectation | None, str]:
+) -> tuple[ExplainedInstant | None, str]:
     """Return what is awaited, None for nothing, and why it is this one."""
     awaited = next_expectation(schedule, settled_until=settled_until, last_heard_at=last_heard_at)
     if awaited is None:
         return None, ON_DEMAND if schedule.cron is None else NEVER
-    heard = "never heard" if last_heard_at is None else f"last heard {_shown(schedule, last_heard_at)}"
-    settled = f"what was expected up to {_shown(schedule, settled_until)} is settled"
     if schedule.cron is None:
-        begun = last_heard_at is not None and last_heard_at >= settled_until
-        return awaited, f"{heard}; the interval runs from {'then' if begun else _shown(schedule, settled_until)}"
-    before = instant_before(schedule.cron, schedule.timezone, awaited.expected_at, awaited.expected_at - HORIZON)
-    if last_heard_at is None or before is None:
-        return awaited, f"{heard}; {settled}"
-    covered = expectation_at(schedule, before)
-    if last_heard_at < covered.covered_from:
-        return awaited, f"{heard}; {settled}"
-    text = f"{heard} counts for {_shown(schedule, before)}"
-    if last_heard_at < before:
-        return awaited, f"{text}: {words_of(before - covered.covered_from)} early tolerance"
-    return awaited, f"{text}; for the next, signals count from {_shown(schedule, awaited.covered_from)} on"
+        shown = ExplainedInstant(awaited, _shown(schedule, awaited.expected_at), "")
+        return shown, _why_of_interval(schedule, settled_until, last_heard_at)
+    (shown,) = explain_next(schedule, awaited.expected_at, 1)
+    return shown, _why_of_cron(schedule, schedule.cron, awaited, settled_until, last_heard_at)
+
+
+def _why_of_interval(schedule: Schedule, settled_until: datetime, last_heard_at: datetime | None) -> str:
+    begun = last_heard_at is not None and last_heard_at >= settled_until
+    return f"{_heard(schedule, last_heard_at)}; the interval runs from " + (
+        "then" if begun else _shown(schedule, settled_until)
+    )
+
+
+def _why_of_cron(
+    schedule: Schedule, line: str, awaited: Expectation, settled_until: datetime, last_heard_at: datetime | None
+) -> str:
+    heard = _heard(schedule, last_heard_at)
+    before = instant_before(line, schedule.timezone, awaited.expected_at, awaited.expected_at - HORIZON)
+    covered = None if before is None else expectation_at(schedule, before)
+    if last_heard_at is None or covered is None or last_heard_at < covered.covered_from:
+        return f"{heard}; what was expected up to {_shown(schedule, settled_until)} is settled"
+    text = f"{heard} counts for {_shown(schedule, covered.expected_at)}"
+    if last_heard_at < covered.expected_at:
+        return f"{text}: {words_of(covered.expected_at - covered.covered_from)} early tolerance"
+    return f"{text}; for the next, signals count from {_shown(schedule, awaited.covered_from)} on"
+
+
+def _heard(schedule: Schedule, last_heard_at: datetime | None) -> str:
+    return "never heard" if last_heard_at is None else f"last heard {_shown(schedule, last_heard_at)}"
 
 
 def words_of(span: timedelta) -> str:

@@ -71,6 +71,11 @@ def validate_settings(settings: MonitorSettings, *, kind_said: bool = True) -> l
     ]
 
 
+def schedule_problems(settings: MonitorSettings) -> list[FieldProblem]:
+    """Return every problem of a schedule and its margins, where a monitor's other settings are fine or play no part."""
+    return [*_schedule_problems(settings), *_number_problems(settings), *_relation_problems(settings)]
+
+
 def effective_timeout_seconds(settings: MonitorSettings) -> int:
     """Return after how many seconds an open run expires that did not ask for a time of its own."""
     return run_timeout_seconds(
