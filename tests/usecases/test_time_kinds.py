@@ -231,6 +231,20 @@ async def test_an_earlier_runs_success_does_not_free_a_later_stuck_one(world: Wo
     assert stands(world, "stuck")
 
 
+async def test_a_close_that_is_too_old_to_be_judged_still_frees_its_own_run(world: World, process: Process):
+    monitor = world.monitor()
+    stuck = (await process.start(monitor, "stuck")).run
+    assert stuck is not None
+    await process.finish(monitor, "newer", 1)
+    call_stuck(world, stuck.id)
+    stand(world, monitor, "stuck")
+    old = world.clock.now() - timedelta(minutes=5)
+    accepted = await process.success(monitor, "stuck", occurred_at=old)
+    assert "older than the last judged close" in accepted.notes[-1].note
+    assert not stands(world, "stuck")
+    assert (column(world, monitor, "failures_in_row"), column(world, monitor, "successes_in_row")) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("settings", "seconds"),
     [

@@ -79,7 +79,8 @@ class TimeKinds:
         stuck = self._stuck[run.monitor_id]
         stuck.pop(run.id, None)
         if not judged:
-            return None
+            # An older close says nothing of the promise, but its own run is over: what stands of it must not stay.
+            return self._end_stuck(monitor, cause)
         touched = None
         if run.state is RunState.SUCCEEDED:
             overtaken = [run_id for run_id, received_at in stuck.items() if received_at <= run.received_at]
