@@ -189,6 +189,8 @@ WITH changed AS (
               summary, exit_code, deploy_sha, host, environment, tags, notes, close_request_id, incident_id,
               stuck_at, slow_at, next_deadline_at)
     WHERE r.id = v.id AND r.state = v.expected_state
+      -- Only by an edge that is drawn (docs/states.md); what stays as it is may still learn something.
+      AND (v.state = r.state OR r.state = 'running' OR r.state = 'expired' AND v.state IN ('succeeded', 'failed'))
     RETURNING 1
 )
 SELECT luota_assert_rows('change_runs', %b::bigint, (SELECT count(*) FROM changed))
