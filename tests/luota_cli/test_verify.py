@@ -145,3 +145,9 @@ def test_the_one_file_runs_where_nothing_else_is_installed(tmp_path):
         cwd=tmp_path,
     )
     assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+def test_the_example_of_the_document_is_a_packet_that_luota_wrote(tmp_path):
+    document = Path(__file__).resolve().parents[2] / "docs" / "packet.md"
+    example = document.read_text().split("```json\n")[1].split("```")[0]
+    assert verify(tmp_path, example) == 0
