@@ -48,6 +48,8 @@ INSERT INTO incidents (id, workspace_id, monitor_id, kind, state, severity, open
 SELECT id(n), id(1 + n %% 4), id(1001 + n %% 40), 'failed', CASE WHEN n > 40 THEN 'resolved' ELSE 'open' END, 'error',
        now() - n * interval '1 s', CASE WHEN n > 40 THEN now() END, CASE WHEN n > 40 THEN 'recovered' END, 1, 1
 FROM generate_series(1, %(rows)s) n;
+INSERT INTO incident_events (incident_id, number, event, at, actor)
+SELECT id(1 + n / 100), 1 + n %% 100, 'note', now(), 'rule' FROM generate_series(1, %(rows)s) n;
 INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
                         settled_at)
 SELECT id(n), id(1), id(1), sha256('x'), 'opened', 'delivered', 1, now(), now(), now()
@@ -61,7 +63,15 @@ FROM generate_series(1, %(rows)s) n;
 """
 AFTER = {"after_at": datetime(2100, 1, 1, tzinfo=UTC), "after_id": UUID(int=2), "limit": 51}
 FIRST = {"after_at": None, "after_id": None, "limit": 51}
-NO_FILTER = {"state": None, "monitor_id": None, "kind": None}
+NO_FILTER = {
+    "state": None,
+    "monitor_id": None,
+    "kind": None,
+    "severity": None,
+    "assignee": None,
+    "opened_after": None,
+    "opened_before": None,
+}
 
 CASES = [
     ("workspaces", "page", {"only": None, "after": None, "limit": 51}, "workspaces_slug_key"),
@@ -81,7 +91,21 @@ CASES = [
     ("signals", "page_of_run", {"monitor_id": MONITOR, "run_id": UUID(int=40), **FIRST}, "_pkey"),
     ("incidents", "page", {"workspace_id": HOUSE, **NO_FILTER, **FIRST}, "incidents_newest"),
     ("incidents", "page", {"workspace_id": HOUSE, **NO_FILTER, **AFTER}, "incidents_newest"),
-    ("incidents", "page", {"workspace_id": HOUSE, **NO_FILTER, "state": "open", **AFTER}, "incidents_unresolved"),
+    ("incidents", "page_unresolved", {"workspace_id": HOUSE, **NO_FILTER, **FIRST}, "incidents_unresolved"),
+    ("incidents", "page_unresolved", {"workspace_id": HOUSE, **NO_FILTER, **AFTER}, "incidents_unresolved"),
+    (
+        "incidents",
+        "page_unresolved",
+        {"workspace_id": HOUSE, **NO_FILTER, "assignee": "olga", "kind": "failed", **FIRST},
+        "incidents_unresolved",
+    ),
+    (
+        "incidents",
+        "page",
+        {"workspace_id": HOUSE, **NO_FILTER, "opened_before": AFTER["after_at"], **FIRST},
+        "incidents_newest",
+    ),
+    ("incidents", "timeline", {"id": HOUSE, "after": 3, "limit": 51}, "incident_events_pkey"),
     ("incidents", "read", {"ids": [UUID(int=n) for n in range(1, 51)], "now": AFTER["after_at"]}, "_of_incident"),
     ("audit", "page", {"workspace_id": HOUSE, **FIRST}, "_workspace_id_at_id_idx"),
     ("audit", "page", {"workspace_id": HOUSE, **AFTER}, "_workspace_id_at_id_idx"),

@@ -14,7 +14,7 @@ from luota_svc.model.errors import (
     ResourceConflict,
 )
 from luota_svc.model.idempotency import Idempotency
-from luota_svc.model.incidents import IncidentState
+from luota_svc.model.incidents import IncidentFilter, IncidentState, StateFilter
 from luota_svc.model.monitors import MonitorKind, MonitorSettings, MonitorState, Severity
 from luota_svc.model.pages import Ask
 from luota_svc.model.signals import Evidence, Report, SignalType
@@ -279,7 +279,9 @@ async def test_deleting_while_signals_land_never_leaves_an_incident_open(install
         monitors.delete_monitor(installation, house.olga.call(), monitor.id),
         return_exceptions=True,
     )
-    listed = await list_incidents(installation, house.bob.call(), house.ours, Ask(), state=IncidentState.OPEN)
+    listed = await list_incidents(
+        installation, house.bob.call(), house.ours, Ask(), IncidentFilter(state=StateFilter.OPEN)
+    )
     assert listed.items == ()
 
 

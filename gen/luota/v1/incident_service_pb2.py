@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from luota.v1 import incidents_pb2 as luota_dot_v1_dot_incidents__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fluota/v1/incident_service.proto\x12\x08luota.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18luota/v1/incidents.proto\"\xb5\x01\n\x14ListIncidentsRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.luota.v1.IncidentState\x12\x12\n\nmonitor_id\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.luota.v1.IncidentKind\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"W\n\x15ListIncidentsResponse\x12%\n\tincidents\x18\x01 \x03(\x0b\x32\x12.luota.v1.Incident\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x12GetIncidentRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\"]\n\x16ResolveIncidentRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\x14\n\x07version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version2\xf4\x02\n\x0fIncidentService\x12\x81\x01\n\rListIncidents\x12\x1e.luota.v1.ListIncidentsRequest\x1a\x1f.luota.v1.ListIncidentsResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/v1/workspaces/{workspace_id}/incidents\x12\x64\n\x0bGetIncident\x12\x1c.luota.v1.GetIncidentRequest\x1a\x12.luota.v1.Incident\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/incidents/{incident_id}\x12w\n\x0fResolveIncident\x12 .luota.v1.ResolveIncidentRequest\x1a\x12.luota.v1.Incident\".\x82\xd3\xe4\x93\x02(\"#/v1/incidents/{incident_id}:resolve:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fluota/v1/incident_service.proto\x12\x08luota.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18luota/v1/incidents.proto\"\xea\x02\n\x14ListIncidentsRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.luota.v1.IncidentStateFilter\x12\x12\n\nmonitor_id\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.luota.v1.IncidentKind\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12$\n\x08severity\x18\x07 \x01(\x0e\x32\x12.luota.v1.Severity\x12\x15\n\x08\x61ssignee\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x30\n\x0copened_after\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\ropened_before\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_assignee\"W\n\x15ListIncidentsResponse\x12%\n\tincidents\x18\x01 \x03(\x0b\x32\x12.luota.v1.Incident\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x12GetIncidentRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\"]\n\x16ResolveIncidentRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\x14\n\x07version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"\x8c\x01\n\x1a\x41\x63knowledgeIncidentRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x14\n\x07version\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"`\n\x15\x41ssignIncidentRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x02 \x01(\t\x12\x14\n\x07version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"U\n\x0e\x41\x64\x64NoteRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\x14\n\x07version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"W\n\x19ListIncidentEventsRequest\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x1aListIncidentEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.luota.v1.IncidentEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xce\x01\n\x13IncidentStateFilter\x12%\n!INCIDENT_STATE_FILTER_UNSPECIFIED\x10\x00\x12\x1e\n\x1aINCIDENT_STATE_FILTER_OPEN\x10\x01\x12&\n\"INCIDENT_STATE_FILTER_ACKNOWLEDGED\x10\x02\x12\"\n\x1eINCIDENT_STATE_FILTER_RESOLVED\x10\x03\x12$\n INCIDENT_STATE_FILTER_UNRESOLVED\x10\x04\x32\xe7\x06\n\x0fIncidentService\x12\x81\x01\n\rListIncidents\x12\x1e.luota.v1.ListIncidentsRequest\x1a\x1f.luota.v1.ListIncidentsResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/v1/workspaces/{workspace_id}/incidents\x12\x64\n\x0bGetIncident\x12\x1c.luota.v1.GetIncidentRequest\x1a\x12.luota.v1.Incident\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/incidents/{incident_id}\x12\x83\x01\n\x13\x41\x63knowledgeIncident\x12$.luota.v1.AcknowledgeIncidentRequest\x1a\x12.luota.v1.Incident\"2\x82\xd3\xe4\x93\x02,\"\'/v1/incidents/{incident_id}:acknowledge:\x01*\x12t\n\x0e\x41ssignIncident\x12\x1f.luota.v1.AssignIncidentRequest\x1a\x12.luota.v1.Incident\"-\x82\xd3\xe4\x93\x02\'\"\"/v1/incidents/{incident_id}:assign:\x01*\x12g\n\x07\x41\x64\x64Note\x12\x18.luota.v1.AddNoteRequest\x1a\x12.luota.v1.Incident\".\x82\xd3\xe4\x93\x02(\"#/v1/incidents/{incident_id}:addNote:\x01*\x12w\n\x0fResolveIncident\x12 .luota.v1.ResolveIncidentRequest\x1a\x12.luota.v1.Incident\".\x82\xd3\xe4\x93\x02(\"#/v1/incidents/{incident_id}:resolve:\x01*\x12\x8b\x01\n\x12ListIncidentEvents\x12#.luota.v1.ListIncidentEventsRequest\x1a$.luota.v1.ListIncidentEventsResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/incidents/{incident_id}/eventsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +38,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INCIDENTSERVICE'].methods_by_name['ListIncidents']._serialized_options = b'\202\323\344\223\002)\022\'/v1/workspaces/{workspace_id}/incidents'
   _globals['_INCIDENTSERVICE'].methods_by_name['GetIncident']._loaded_options = None
   _globals['_INCIDENTSERVICE'].methods_by_name['GetIncident']._serialized_options = b'\202\323\344\223\002\035\022\033/v1/incidents/{incident_id}'
+  _globals['_INCIDENTSERVICE'].methods_by_name['AcknowledgeIncident']._loaded_options = None
+  _globals['_INCIDENTSERVICE'].methods_by_name['AcknowledgeIncident']._serialized_options = b'\202\323\344\223\002,\"\'/v1/incidents/{incident_id}:acknowledge:\001*'
+  _globals['_INCIDENTSERVICE'].methods_by_name['AssignIncident']._loaded_options = None
+  _globals['_INCIDENTSERVICE'].methods_by_name['AssignIncident']._serialized_options = b'\202\323\344\223\002\'\"\"/v1/incidents/{incident_id}:assign:\001*'
+  _globals['_INCIDENTSERVICE'].methods_by_name['AddNote']._loaded_options = None
+  _globals['_INCIDENTSERVICE'].methods_by_name['AddNote']._serialized_options = b'\202\323\344\223\002(\"#/v1/incidents/{incident_id}:addNote:\001*'
   _globals['_INCIDENTSERVICE'].methods_by_name['ResolveIncident']._loaded_options = None
   _globals['_INCIDENTSERVICE'].methods_by_name['ResolveIncident']._serialized_options = b'\202\323\344\223\002(\"#/v1/incidents/{incident_id}:resolve:\001*'
-  _globals['_LISTINCIDENTSREQUEST']._serialized_start=102
-  _globals['_LISTINCIDENTSREQUEST']._serialized_end=283
-  _globals['_LISTINCIDENTSRESPONSE']._serialized_start=285
-  _globals['_LISTINCIDENTSRESPONSE']._serialized_end=372
-  _globals['_GETINCIDENTREQUEST']._serialized_start=374
-  _globals['_GETINCIDENTREQUEST']._serialized_end=415
-  _globals['_RESOLVEINCIDENTREQUEST']._serialized_start=417
-  _globals['_RESOLVEINCIDENTREQUEST']._serialized_end=510
-  _globals['_INCIDENTSERVICE']._serialized_start=513
-  _globals['_INCIDENTSERVICE']._serialized_end=885
+  _globals['_INCIDENTSERVICE'].methods_by_name['ListIncidentEvents']._loaded_options = None
+  _globals['_INCIDENTSERVICE'].methods_by_name['ListIncidentEvents']._serialized_options = b'\202\323\344\223\002$\022\"/v1/incidents/{incident_id}/events'
+  _globals['_INCIDENTSTATEFILTER']._serialized_start=1240
+  _globals['_INCIDENTSTATEFILTER']._serialized_end=1446
+  _globals['_LISTINCIDENTSREQUEST']._serialized_start=135
+  _globals['_LISTINCIDENTSREQUEST']._serialized_end=497
+  _globals['_LISTINCIDENTSRESPONSE']._serialized_start=499
+  _globals['_LISTINCIDENTSRESPONSE']._serialized_end=586
+  _globals['_GETINCIDENTREQUEST']._serialized_start=588
+  _globals['_GETINCIDENTREQUEST']._serialized_end=629
+  _globals['_RESOLVEINCIDENTREQUEST']._serialized_start=631
+  _globals['_RESOLVEINCIDENTREQUEST']._serialized_end=724
+  _globals['_ACKNOWLEDGEINCIDENTREQUEST']._serialized_start=727
+  _globals['_ACKNOWLEDGEINCIDENTREQUEST']._serialized_end=867
+  _globals['_ASSIGNINCIDENTREQUEST']._serialized_start=869
+  _globals['_ASSIGNINCIDENTREQUEST']._serialized_end=965
+  _globals['_ADDNOTEREQUEST']._serialized_start=967
+  _globals['_ADDNOTEREQUEST']._serialized_end=1052
+  _globals['_LISTINCIDENTEVENTSREQUEST']._serialized_start=1054
+  _globals['_LISTINCIDENTEVENTSREQUEST']._serialized_end=1141
+  _globals['_LISTINCIDENTEVENTSRESPONSE']._serialized_start=1143
+  _globals['_LISTINCIDENTEVENTSRESPONSE']._serialized_end=1237
+  _globals['_INCIDENTSERVICE']._serialized_start=1449
+  _globals['_INCIDENTSERVICE']._serialized_end=2320
 # @@protoc_insertion_point(module_scope)

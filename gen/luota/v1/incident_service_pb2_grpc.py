@@ -46,10 +46,30 @@ class IncidentServiceStub:
                 request_serializer=luota_dot_v1_dot_incident__service__pb2.GetIncidentRequest.SerializeToString,
                 response_deserializer=luota_dot_v1_dot_incidents__pb2.Incident.FromString,
                 _registered_method=True)
+        self.AcknowledgeIncident = channel.unary_unary(
+                '/luota.v1.IncidentService/AcknowledgeIncident',
+                request_serializer=luota_dot_v1_dot_incident__service__pb2.AcknowledgeIncidentRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+                _registered_method=True)
+        self.AssignIncident = channel.unary_unary(
+                '/luota.v1.IncidentService/AssignIncident',
+                request_serializer=luota_dot_v1_dot_incident__service__pb2.AssignIncidentRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+                _registered_method=True)
+        self.AddNote = channel.unary_unary(
+                '/luota.v1.IncidentService/AddNote',
+                request_serializer=luota_dot_v1_dot_incident__service__pb2.AddNoteRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+                _registered_method=True)
         self.ResolveIncident = channel.unary_unary(
                 '/luota.v1.IncidentService/ResolveIncident',
                 request_serializer=luota_dot_v1_dot_incident__service__pb2.ResolveIncidentRequest.SerializeToString,
                 response_deserializer=luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+                _registered_method=True)
+        self.ListIncidentEvents = channel.unary_unary(
+                '/luota.v1.IncidentService/ListIncidentEvents',
+                request_serializer=luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsResponse.FromString,
                 _registered_method=True)
 
 
@@ -71,8 +91,37 @@ class IncidentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AcknowledgeIncident(self, request, context):
+        """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
+        is a conflict.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignIncident(self, request, context):
+        """Gives one to somebody, or to nobody. Repeating it changes nothing; one that has ended is a conflict.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddNote(self, request, context):
+        """Writes a note on the timeline, also of one that has ended. Every call writes one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResolveIncident(self, request, context):
         """Ends one by hand; consumes the present breach. Repeating it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIncidentEvents(self, request, context):
+        """Lists an incident's timeline, in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,10 +140,30 @@ def add_IncidentServiceServicer_to_server(servicer, server):
                     request_deserializer=luota_dot_v1_dot_incident__service__pb2.GetIncidentRequest.FromString,
                     response_serializer=luota_dot_v1_dot_incidents__pb2.Incident.SerializeToString,
             ),
+            'AcknowledgeIncident': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeIncident,
+                    request_deserializer=luota_dot_v1_dot_incident__service__pb2.AcknowledgeIncidentRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_incidents__pb2.Incident.SerializeToString,
+            ),
+            'AssignIncident': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignIncident,
+                    request_deserializer=luota_dot_v1_dot_incident__service__pb2.AssignIncidentRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_incidents__pb2.Incident.SerializeToString,
+            ),
+            'AddNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddNote,
+                    request_deserializer=luota_dot_v1_dot_incident__service__pb2.AddNoteRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_incidents__pb2.Incident.SerializeToString,
+            ),
             'ResolveIncident': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveIncident,
                     request_deserializer=luota_dot_v1_dot_incident__service__pb2.ResolveIncidentRequest.FromString,
                     response_serializer=luota_dot_v1_dot_incidents__pb2.Incident.SerializeToString,
+            ),
+            'ListIncidentEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIncidentEvents,
+                    request_deserializer=luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -163,6 +232,87 @@ class IncidentService:
             _registered_method=True)
 
     @staticmethod
+    def AcknowledgeIncident(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luota.v1.IncidentService/AcknowledgeIncident',
+            luota_dot_v1_dot_incident__service__pb2.AcknowledgeIncidentRequest.SerializeToString,
+            luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignIncident(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luota.v1.IncidentService/AssignIncident',
+            luota_dot_v1_dot_incident__service__pb2.AssignIncidentRequest.SerializeToString,
+            luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luota.v1.IncidentService/AddNote',
+            luota_dot_v1_dot_incident__service__pb2.AddNoteRequest.SerializeToString,
+            luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ResolveIncident(request,
             target,
             options=(),
@@ -179,6 +329,33 @@ class IncidentService:
             '/luota.v1.IncidentService/ResolveIncident',
             luota_dot_v1_dot_incident__service__pb2.ResolveIncidentRequest.SerializeToString,
             luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIncidentEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/luota.v1.IncidentService/ListIncidentEvents',
+            luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsRequest.SerializeToString,
+            luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,8 +38,18 @@ class IncidentServiceStub:
     """Lists a workspace's incidents, newest first."""
     GetIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.GetIncidentRequest, _incidents_pb2.Incident]
     """Reads one."""
+    AcknowledgeIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.AcknowledgeIncidentRequest, _incidents_pb2.Incident]
+    """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
+    is a conflict.
+    """
+    AssignIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.AssignIncidentRequest, _incidents_pb2.Incident]
+    """Gives one to somebody, or to nobody. Repeating it changes nothing; one that has ended is a conflict."""
+    AddNote: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.AddNoteRequest, _incidents_pb2.Incident]
+    """Writes a note on the timeline, also of one that has ended. Every call writes one."""
     ResolveIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.ResolveIncidentRequest, _incidents_pb2.Incident]
     """Ends one by hand; consumes the present breach. Repeating it changes nothing."""
+    ListIncidentEvents: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.ListIncidentEventsRequest, _incident_service_pb2.ListIncidentEventsResponse]
+    """Lists an incident's timeline, in order."""
 
 @_typing.type_check_only
 class IncidentServiceAsyncStub(IncidentServiceStub):
@@ -50,8 +60,18 @@ class IncidentServiceAsyncStub(IncidentServiceStub):
     """Lists a workspace's incidents, newest first."""
     GetIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.GetIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
     """Reads one."""
+    AcknowledgeIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.AcknowledgeIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
+    """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
+    is a conflict.
+    """
+    AssignIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.AssignIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
+    """Gives one to somebody, or to nobody. Repeating it changes nothing; one that has ended is a conflict."""
+    AddNote: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.AddNoteRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
+    """Writes a note on the timeline, also of one that has ended. Every call writes one."""
     ResolveIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.ResolveIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
     """Ends one by hand; consumes the present breach. Repeating it changes nothing."""
+    ListIncidentEvents: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.ListIncidentEventsRequest, _incident_service_pb2.ListIncidentEventsResponse]  # type: ignore[assignment]
+    """Lists an incident's timeline, in order."""
 
 class IncidentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reading and steering incidents."""
@@ -73,11 +93,45 @@ class IncidentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads one."""
 
     @_abc_1.abstractmethod
+    def AcknowledgeIncident(
+        self,
+        request: _incident_service_pb2.AcknowledgeIncidentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_incidents_pb2.Incident, _abc.Awaitable[_incidents_pb2.Incident]]:
+        """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
+        is a conflict.
+        """
+
+    @_abc_1.abstractmethod
+    def AssignIncident(
+        self,
+        request: _incident_service_pb2.AssignIncidentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_incidents_pb2.Incident, _abc.Awaitable[_incidents_pb2.Incident]]:
+        """Gives one to somebody, or to nobody. Repeating it changes nothing; one that has ended is a conflict."""
+
+    @_abc_1.abstractmethod
+    def AddNote(
+        self,
+        request: _incident_service_pb2.AddNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_incidents_pb2.Incident, _abc.Awaitable[_incidents_pb2.Incident]]:
+        """Writes a note on the timeline, also of one that has ended. Every call writes one."""
+
+    @_abc_1.abstractmethod
     def ResolveIncident(
         self,
         request: _incident_service_pb2.ResolveIncidentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_incidents_pb2.Incident, _abc.Awaitable[_incidents_pb2.Incident]]:
         """Ends one by hand; consumes the present breach. Repeating it changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ListIncidentEvents(
+        self,
+        request: _incident_service_pb2.ListIncidentEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_incident_service_pb2.ListIncidentEventsResponse, _abc.Awaitable[_incident_service_pb2.ListIncidentEventsResponse]]:
+        """Lists an incident's timeline, in order."""
 
 def add_IncidentServiceServicer_to_server(servicer: IncidentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

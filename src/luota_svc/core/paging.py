@@ -20,6 +20,7 @@ PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH_BYTES: Final = 6
+_NUMBER_MAX: Final = 2**31 - 1  # what PostgreSQL's int holds
 
 
 def newest_ask(request: Any) -> Ask[Newest]:
@@ -44,11 +45,24 @@ def slug_ask(request: Any) -> Ask[str]:
     return Ask(_size(request), place[0])
 
 
-def next_token(request: Message, place: Newest | str | None) -> str:
+def number_ask(request: Any) -> Ask[int]:
+    """Return which part of a list that is sorted by number a request wants; InvalidRequest for a bad token."""
+    place = _place(request)
+    if place is None:
+        return Ask(_size(request))
+    match place:
+        case [int(number)] if 0 <= number <= _NUMBER_MAX:
+            return Ask(_size(request), number)
+    raise _bad_token()
+
+
+def next_token(request: Message, place: Newest | str | int | None) -> str:
     """Return the token of the next page; empty at the end."""
     if place is None:
         return ""
-    parts = [place] if isinstance(place, str) else [(place.at - _EPOCH) // timedelta(microseconds=1), str(place.id)]
+    parts = (
+        [place] if isinstance(place, str | int) else [(place.at - _EPOCH) // timedelta(microseconds=1), str(place.id)]
+    )
     words = json.dumps([_arguments(request), *parts], separators=(",", ":"))
     return base64.urlsafe_b64encode(words.encode()).decode().rstrip("=")
 

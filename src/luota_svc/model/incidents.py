@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from luota_svc.model.monitors import Severity
+
 
 class IncidentKind(StrEnum):
     """Which part of the promise broke."""
@@ -39,6 +41,15 @@ class IncidentState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+
+
+class StateFilter(StrEnum):
+    """Which states a list is to hold; `unresolved` is the queue."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
 
 
 class TimelineEvent(StrEnum):
@@ -81,6 +92,39 @@ class OpenIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents a list is to hold: those for which everything that is not None is true.
+
+    `opened_after` is the first instant that counts, `opened_before` the first that does not. An empty `assignee` is
+    nobody.
+    """
+
+    state: StateFilter | None = None
+    monitor_id: UUID | None = None
+    kind: IncidentKind | None = None
+    severity: Severity | None = None
+    assignee: str | None = None
+    opened_after: datetime | None = None
+    opened_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One entry of an incident's timeline; `number` counts from 1."""
+
+    incident_id: UUID
+    number: int
+    event: TimelineEvent
+    at: datetime
+    actor: str
+    request_id: str | None
+    run_id: UUID | None
+    signal_id: UUID | None
+    occurrence_number: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """An incident as operators read it."""
 
@@ -100,3 +144,12 @@ class Incident:
     previous_incident_id: UUID | None
     alert_state: AlertState
     version: int
+    reason: str
+    expected_at: datetime | None
+    deadline_at: datetime | None
+    acknowledged_until: datetime | None
+    acknowledged_by: str | None
+    assignee: str
+    muted: bool
+    tell_at: datetime | None
+    event_count: int

@@ -36,6 +36,7 @@ WITH changed AS (
         tell_at = v.tell_at,
         next_reminder_at = v.next_reminder_at,
         acknowledged_at = CASE WHEN v.state = 'acknowledged' THEN i.acknowledged_at END,
+        acknowledged_by = CASE WHEN v.state = 'acknowledged' THEN i.acknowledged_by END,
         acknowledged_until = v.acknowledged_until,
         next_deadline_at = v.next_look_at,
         event_count = i.event_count + v.events,

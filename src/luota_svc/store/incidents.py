@@ -1,4 +1,4 @@
-"""Incidents as rows: read, and ended by an operator."""
+"""Incidents and their timelines as rows: read, and steered by an operator."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from luota_svc.model.incidents import AlertState, Incident, IncidentKind, IncidentState, TimelineEvent
+from luota_svc.model.incidents import (
+    AlertState,
+    Incident,
+    IncidentFilter,
+    IncidentKind,
+    IncidentState,
+    StateFilter,
+    TimelineEntry,
+    TimelineEvent,
+)
 from luota_svc.model.monitors import Severity
 from luota_svc.model.pages import Ask, Newest, Page
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.database import Unit
-from luota_svc.store.paging import newest_page, newest_parameters
+from luota_svc.store.paging import newest_page, newest_parameters, number_page, number_parameters
 
 SQL = load_catalogue("incidents")
 
@@ -39,24 +48,22 @@ async def get(unit: Unit, incident_id: UUID, now: datetime) -> Incident | None:
 
 
 async def page(
-    unit: Unit,
-    workspace_id: UUID,
-    ask: Ask[Newest],
-    now: datetime,
-    *,
-    state: IncidentState | None,
-    monitor_id: UUID | None,
-    kind: IncidentKind | None,
+    unit: Unit, workspace_id: UUID, ask: Ask[Newest], now: datetime, only: IncidentFilter
 ) -> Page[Incident, Newest]:
-    """List a workspace's, newest first, all or only those of one state, monitor or kind."""
+    """List a workspace's, newest first, all or only some."""
     parameters = {
         "workspace_id": workspace_id,
-        "state": state.value if state else None,
-        "monitor_id": monitor_id,
-        "kind": kind.value if kind else None,
+        "state": None if only.state in {None, StateFilter.UNRESOLVED} else only.state,
+        "monitor_id": only.monitor_id,
+        "kind": only.kind,
+        "severity": only.severity,
+        "assignee": only.assignee,
+        "opened_after": only.opened_after,
+        "opened_before": only.opened_before,
         **newest_parameters(ask),
     }
-    named = newest_page(await unit.rows(SQL["page"], parameters), ask, _id, "opened_at")
+    statement = SQL["page" if only.state in {None, StateFilter.RESOLVED} else "page_unresolved"]
+    named = newest_page(await unit.rows(statement, parameters), ask, _id, "opened_at")
     rows = await unit.rows(SQL["read"], {"ids": list(named.items), "now": now})
     return Page(tuple(_incident(row) for row in rows), named.next)
 
@@ -85,6 +92,29 @@ async def resolve(unit: Unit, incident: HeldIncident, resolution: str, at: datet
     await unit.change("incidents.resolve", SQL["resolve"], parameters)
 
 
+async def acknowledge(unit: Unit, incident: HeldIncident, by: str, until: datetime | None, at: datetime) -> None:
+    """Say who has one that is held, until when."""
+    parameters = {"id": incident.id, "version": incident.version, "by": by, "until": until, "at": at}
+    await unit.change("incidents.acknowledge", SQL["acknowledge"], parameters)
+
+
+async def assign(unit: Unit, incident: HeldIncident, assignee: str) -> None:
+    """Say whose one is that is held; empty for nobody's."""
+    parameters = {"id": incident.id, "version": incident.version, "assignee": assignee}
+    await unit.change("incidents.assign", SQL["assign"], parameters)
+
+
+async def count_event(unit: Unit, incident: HeldIncident) -> None:
+    """Make room on the timeline of one that is held for an entry that changes nothing else."""
+    await unit.change("incidents.count_event", SQL["count_event"], {"id": incident.id, "version": incident.version})
+
+
+async def timeline(unit: Unit, incident_id: UUID, ask: Ask[int]) -> Page[TimelineEntry, int]:
+    """List one's timeline in order."""
+    rows = await unit.rows(SQL["timeline"], {"id": incident_id, **number_parameters(ask)})
+    return number_page(rows, ask, timeline_entry)
+
+
 async def append_event(
     unit: Unit,
     incident_id: UUID,
@@ -105,6 +135,22 @@ async def append_event(
         "detail": detail,
     }
     await unit.change("incidents.append_event", SQL["append_event"], parameters)
+
+
+def timeline_entry(row: DictRow) -> TimelineEntry:
+    """Return a timeline's row as a word."""
+    return TimelineEntry(
+        incident_id=row["incident_id"],
+        number=row["number"],
+        event=TimelineEvent(row["event"]),
+        at=row["at"],
+        actor=row["actor"],
+        request_id=row["request_id"],
+        run_id=row["run_id"],
+        signal_id=row["signal_id"],
+        occurrence_number=row["occurrence_number"],
+        detail=row["detail"],
+    )
 
 
 def _id(row: DictRow) -> UUID:
@@ -142,4 +188,13 @@ def _incident(row: DictRow) -> Incident:
         previous_incident_id=row["previous_incident_id"],
         alert_state=AlertState(row["alert_state"]),
         version=row["version"],
+        reason=row["reason"],
+        expected_at=row["expected_at"],
+        deadline_at=row["deadline_at"],
+        acknowledged_until=row["acknowledged_until"],
+        acknowledged_by=row["acknowledged_by"],
+        assignee=row["assignee"],
+        muted=row["muted"],
+        tell_at=row["tell_at"],
+        event_count=row["event_count"],
     )

@@ -39,3 +39,15 @@ def slug_page(rows: Sequence[DictRow], ask: Ask[str], read: Callable[[DictRow], 
     kept = rows[: ask.size]
     last = kept[-1]["slug"] if len(rows) > ask.size else None
     return Page(tuple(read(row) for row in kept), last)
+
+
+def number_parameters(ask: Ask[int]) -> dict[str, Any]:
+    """Return the parameters after and limit of a list that is sorted by number, from 1."""
+    return {"after": ask.after or 0, "limit": ask.size + 1}
+
+
+def number_page(rows: Sequence[DictRow], ask: Ask[int], read: Callable[[DictRow], Item]) -> Page[Item, int]:
+    """Cut the page of a list that is sorted by number."""
+    kept = rows[: ask.size]
+    last = kept[-1]["number"] if len(rows) > ask.size else None
+    return Page(tuple(read(row) for row in kept), last)

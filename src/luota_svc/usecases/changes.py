@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,14 @@ def check_version(what: Missing, stands: int, expected: int | None) -> None:
     """Refuse to overwrite what the caller has not read; 0 and None check nothing."""
     if expected and expected != stands:
         raise ResourceConflict(f"The {what.value.replace('_', ' ')} was changed by somebody else; read it again")
+
+
+def future_instant(clock: Clock, at: datetime, field: str) -> datetime:
+    """Return an instant that must lie ahead, to the millisecond as it is shown: what was read can be sent back."""
+    shown = at.replace(microsecond=at.microsecond // 1_000 * 1_000)
+    if shown <= clock.now():
+        raise InvalidRequest(FieldProblem(field, "must be in the future"))
+    return shown
 
 
 def check_problems(problems: list[FieldProblem]) -> None:

@@ -17,7 +17,7 @@ from luota_svc.model.pages import Ask, Page
 from luota_svc.rules.monitor_settings import validate_settings
 from luota_svc.store import incident_deadlines, incidents, keys, monitors, workspaces
 from luota_svc.store.database import Unit
-from luota_svc.usecases.changes import Change, check_problems, check_version, claim_id, keep_audit
+from luota_svc.usecases.changes import Change, check_problems, check_version, claim_id, future_instant, keep_audit
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import Operator, admit, found
 from luota_svc.usecases.public_fields import monitor_fields
@@ -184,8 +184,4 @@ def _changed(before: Monitor, changes: Mapping[str, Any]) -> tuple[MonitorSettin
 def _future(at: Installation, until: datetime | None) -> datetime:
     if until is None:
         raise InvalidRequest(FieldProblem("until", "is required"))
-    # To the millisecond, as it is shown: what was read can be sent back in an update.
-    end = until.replace(microsecond=until.microsecond // 1_000 * 1_000)
-    if end <= at.clock.now():
-        raise InvalidRequest(FieldProblem("until", "must be in the future"))
-    return end
+    return future_instant(at.clock, until, "until")

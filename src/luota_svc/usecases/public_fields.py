@@ -92,6 +92,10 @@ def incident_fields(incident: Incident) -> Fields:
         "monitorId": str(incident.monitor_id),
         "kind": incident.kind.value,
         "state": incident.state.value,
+        "acknowledgedAt": _instant(incident.acknowledged_at),
+        "acknowledgedUntil": _instant(incident.acknowledged_until),
+        "acknowledgedBy": incident.acknowledged_by,
+        "assignee": incident.assignee,
         "resolvedAt": _instant(incident.resolved_at),
         "resolution": incident.resolution,
         "version": incident.version,
@@ -115,7 +119,10 @@ def window_fields(window: MaintenanceWindow) -> Fields:
     }
 
 
-def _instant(at: datetime | None) -> str | None:
-    if at is None:
-        return None
+def instant_text(at: datetime) -> str:
+    """Return an instant as it is shown: `2026-05-25T12:00:00.000Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else instant_text(at)

@@ -1,8 +1,11 @@
 -- The judgement of time: what silence is measured from, when it is looked at next, and what an incident keeps of it.
 
 ALTER TABLE monitors
-    -- Expected instants up to here are settled: judged, or before the monitor was made, resumed or re-scheduled.
+    -- Expected instants up to here are settled: judged, or before the monitor was made, resumed or re-scheduled. Of a
+    -- freshness monitor: deadlines up to here.
     ADD COLUMN settled_until timestamptz NOT NULL DEFAULT now(),
+    -- Silence before it does not count: when the monitor was made, resumed or re-scheduled.
+    ADD COLUMN judged_from timestamptz NOT NULL DEFAULT now(),
     -- Receipt of the last signal that counts for the schedule: a ping, or a signal that opened a run.
     ADD COLUMN last_heard_at timestamptz,
     -- The newest min(occurredAt, receipt) of a freshness monitor's signals.
@@ -14,7 +17,9 @@ ALTER TABLE runs
     -- Since when it counts as stuck; a sign of life, its close or a later run's success ends that.
     ADD COLUMN stuck_at timestamptz,
     -- When it was found to take longer than its monitor allows.
-    ADD COLUMN slow_at timestamptz;
+    ADD COLUMN slow_at timestamptz,
+    -- It was stuck, and a later run has done its work: its silence means nothing more, until a sign of life of its own.
+    ADD COLUMN overtaken boolean NOT NULL DEFAULT false;
 CREATE INDEX runs_stuck ON runs (monitor_id) WHERE stuck_at IS NOT NULL;
 
 ALTER TABLE incidents
@@ -23,6 +28,8 @@ ALTER TABLE incidents
     -- For silence: the instant at which something was expected, and the deadline that passed.
     ADD COLUMN expected_at timestamptz,
     ADD COLUMN deadline_at timestamptz,
+    -- Who has taken it.
+    ADD COLUMN acknowledged_by text,
     ADD COLUMN assignee text NOT NULL DEFAULT '',
     -- It opened in a quiet time that ends then; if it still stands, it is told then.
     ADD COLUMN tell_at timestamptz,
