@@ -182,6 +182,18 @@ class ChangedMonitor(NamedTuple):
     due_at: datetime | None
 
 
+class SweptMonitor(NamedTuple):
+    """What a look at a monitor's silence leaves on its row."""
+
+    id: UUID
+    judged_from: datetime
+    settled_until: datetime
+    paused_until: datetime | None
+    failures_in_row: int
+    successes_in_row: int
+    next_deadline_at: datetime | None
+
+
 class NewIncident(NamedTuple):
     """An incident that this batch opens (and perhaps resolves)."""
 
@@ -293,6 +305,7 @@ class Writes:
     signals: list[NewSignal] = field(default_factory=list)
     signal_keys: list[tuple[UUID, str, UUID, datetime]] = field(default_factory=list)
     monitors: list[ChangedMonitor] = field(default_factory=list)
+    swept_monitors: list[SweptMonitor] = field(default_factory=list)
     new_incidents: list[NewIncident] = field(default_factory=list)
     changed_incidents: list[ChangedIncident] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)

@@ -81,9 +81,10 @@ def classify(error: BaseException) -> BatchFailure:
 class IngestTransaction:
     """One batch's session. Call `load`, perhaps `load_tellable`, then `commit` or `rollback`, once each."""
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        """Wrap a session in autocommit mode; BEGIN and COMMIT travel with the statements."""
+    def __init__(self, connection: AsyncConnection[Any], trips: RoundTrips = _TRIPS) -> None:
+        """Wrap a session in autocommit mode; BEGIN and COMMIT travel with the statements of `trips`."""
         self._connection = connection
+        self._trips = trips
         self._transaction_id: str | None = None
 
     async def find_runs(self, run_ids: Collection[UUID]) -> dict[UUID, UUID]:
@@ -132,11 +133,11 @@ class IngestTransaction:
         transaction_id: str = rows["transaction_id"][0][0]
         self._transaction_id = transaction_id
         runs = [_loaded_run(row) for row in (*rows.get("runs_by_key", ()), *rows.get("runs_by_id", ()))]
-        incidents = [_open_incident(row) for row in rows["unresolved_incidents"]]
+        incidents = [open_incident_of(row) for row in rows["unresolved_incidents"]]
         return Loaded(
             transaction_id=transaction_id,
             live_keys={row[0]: WorkspaceLimits(*row[1:]) for row in rows["live_keys"]},
-            monitors={row[0]: _mutex(row) for row in rows["lock_monitors"]},
+            monitors={row[0]: mutex_of(row) for row in rows["lock_monitors"]},
             runs={run.id: run for run in runs},
             run_ids={(run.monitor_id, run.external_run_id): run.id for run in runs},
             incidents={(incident.monitor_id, incident.kind): incident for incident in incidents},
@@ -194,16 +195,23 @@ class IngestTransaction:
         await self._run(("rollback", ()))
 
     async def _run(self, *calls: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
-        return await _TRIPS.run(self._connection, calls)
+        return await self._trips.run(self._connection, calls)
 
 
 @asynccontextmanager
 async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransaction]:
     """Lend a session for one batch. Whatever goes wrong leaves as BatchFailed; the session is clean or thrown away."""
+    async with batch_session(database) as connection:
+        yield IngestTransaction(connection)
+
+
+@asynccontextmanager
+async def batch_session(database: Database) -> AsyncIterator[AsyncConnection[Any]]:
+    """Lend a session for a transaction of round trips; see `ingest_transaction`."""
     try:
         async with database.session() as connection:
             try:
-                yield IngestTransaction(connection)
+                yield connection
             finally:
                 # A session on which even that fails is thrown away by the pool; what went wrong first is the news.
                 if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
@@ -238,7 +246,7 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
     """Yield what is to be run, in lock order: monitors are held already, then runs, incidents, deliveries."""
     keys = [(run.monitor_id, run.external_run_id, run.id) for run in writes.new_runs]
     told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in writes.duties]
-    guarded = {"change_runs", "change_monitors", "change_incidents"}
+    guarded = {"change_runs", "change_monitors", "settle_monitors", "change_incidents"}
     steps: tuple[tuple[str, Sequence[Sequence[Any]]], ...] = (
         ("insert_run_keys", keys),
         ("insert_runs", writes.new_runs),
@@ -247,6 +255,7 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
         ("insert_signals", writes.signals),
         ("insert_signal_keys", writes.signal_keys),
         ("change_monitors", writes.monitors),
+        ("settle_monitors", writes.swept_monitors),
         # A resolved incident makes room before the next one of its kind is inserted.
         ("change_incidents", writes.changed_incidents),
         ("insert_incidents", writes.new_incidents),
@@ -266,12 +275,14 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
         yield "insert_delivery_incidents", _columns(told)
 
 
-def _mutex(row: tuple[Any, ...]) -> MonitorMutex:
+def mutex_of(row: tuple[Any, ...]) -> MonitorMutex:
+    """Read a row of lock_monitors."""
     monitor_id, workspace_id, slug, kind, severity, *counts = row
     return MonitorMutex(monitor_id, workspace_id, slug, MonitorKind(kind), Severity(severity), *counts)
 
 
-def _open_incident(row: tuple[Any, ...]) -> OpenIncident:
+def open_incident_of(row: tuple[Any, ...]) -> OpenIncident:
+    """Read a row of unresolved_incidents."""
     return OpenIncident(row[0], row[1], IncidentKind(row[2]), IncidentState(row[3]), row[4], row[5], row[6])
 
 

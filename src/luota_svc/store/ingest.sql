@@ -180,6 +180,7 @@ WITH changed AS (
         incident_id = coalesce(v.incident_id, r.incident_id),
         stuck_at = v.stuck_at,
         slow_at = v.slow_at,
+        overtaken = r.overtaken AND v.last_sign_at IS NULL,
         next_deadline_at = v.next_deadline_at
     FROM unnest(
         %b::uuid[], %b::text[], %b::text[], %b::bool[], %b::timestamptz[], %b::timestamptz[], %b::bigint[],
@@ -197,7 +198,7 @@ SELECT luota_assert_rows('change_runs', %b::bigint, (SELECT count(*) FROM change
 
 -- name: free_runs
 -- Lets go of stuck runs that a later run's success made pointless; their states stay. The monitor's lock is held.
-UPDATE runs SET stuck_at = NULL WHERE id = ANY(%b::uuid[])
+UPDATE runs SET stuck_at = NULL, overtaken = true WHERE id = ANY(%b::uuid[])
 
 -- name: insert_signals
 -- Keeps the messages.

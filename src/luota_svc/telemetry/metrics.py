@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from luota_svc.telemetry import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 BatchOutcome = Literal["committed", "retried", "bisected", "lane", "commit_unknown", "failed"]
 SpanOutcome = Literal["ended", "exported", "failed"]
@@ -21,6 +21,7 @@ _SERIES_MAX: Final = 1_024
 _REQUEST_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _WAIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.5)
 _MEMBER_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SWEEP_LAG_BUCKETS: Final = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 _LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -33,6 +34,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._register_doors()
         self._register_ingest()
+        self._register_sweep()
         self._register_limits()
         self._register_process(version)
 
@@ -76,6 +78,18 @@ class Metrics:
         self._degraded.set(1 if degraded else 0)
         if degraded:
             self._degradations.inc()
+
+    def swept(self, outcomes: Mapping[str, int], lags: Iterable[float]) -> None:
+        """Count what a sweep found, and how many seconds after its deadline each broken promise was found."""
+        for outcome, count in outcomes.items():
+            if count:
+                self._judged.labels(outcome).inc(count)
+        for seconds in lags:
+            self._sweep_lag.observe(seconds)
+
+    def sweep_behind(self, seconds: float) -> None:
+        """Set for how long the oldest unjudged deadline has been due."""
+        self._sweep_behind.set(seconds)
 
     def loop_lagged(self, seconds: float) -> None:
         """Note how late the event loop ran a callback."""
@@ -121,6 +135,17 @@ class Metrics:
         self._batch_outcomes = {outcome: outcomes.labels(outcome) for outcome in get_args(BatchOutcome)}
         self._queue_members = Gauge(names.METRIC_QUEUE_MEMBERS, "Members waiting for a batch.", registry=self.registry)
         self._queue_bytes = Gauge(names.METRIC_QUEUE_BYTES, "Bytes waiting for a batch.", registry=self.registry)
+
+    def _register_sweep(self) -> None:
+        self._sweep_lag = self._histogram(
+            names.METRIC_SWEEP_LAG_SECONDS, "Time from a deadline to its judgement.", _SWEEP_LAG_BUCKETS
+        )
+        self._sweep_behind = Gauge(
+            names.METRIC_SWEEP_BEHIND_SECONDS, "Age of the oldest unjudged deadline.", registry=self.registry
+        )
+        self._judged = Counter(
+            names.METRIC_JUDGED, "What looks at silence found, by outcome.", ("outcome",), registry=self.registry
+        )
 
     def _register_limits(self) -> None:
         self._refusals = Counter(

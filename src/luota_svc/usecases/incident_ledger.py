@@ -90,6 +90,14 @@ class IncidentLedger:
         self._touched[incident.id] = incident
         return incident
 
+    def note(self, monitor: MonitorMutex, kind: IncidentKind, at: datetime, detail: str) -> None:
+        """Write what a rule has to say into the timeline of what stands, if anything does; nobody is told."""
+        incident = self._standing.get((monitor.id, kind))
+        if incident is not None:
+            cause = Cause(at, None, None, None, None, IncidentReason.NO_SIGNAL)
+            self._event(incident, TimelineEvent.NOTE, cause, detail=detail)
+            self._touched[incident.id] = incident
+
     def changes(self) -> list[IncidentChange]:
         """Return the incidents that were opened or resolved: routing has a word to say about them.
 
@@ -178,6 +186,14 @@ class IncidentLedger:
             run_id=cause.run_id,
             signal_id=cause.signal_id,
             occurrence_number=incident.occurrence_count if occurs else None,
-            detail=detail,
+            detail=_silence_in_words(cause) if occurs and cause.deadline_at else detail,
         )
         self._events.append(row)
+
+
+def _silence_in_words(cause: Cause) -> str:
+    """Say which silence it is: a timeline may have many of them that were found in one look."""
+    if cause.expected_at is not None:
+        return f"{cause.reason.value}: expected at {cause.expected_at.isoformat(timespec='seconds')}"
+    assert cause.deadline_at is not None
+    return f"{cause.reason.value}: due at {cause.deadline_at.isoformat(timespec='seconds')}"

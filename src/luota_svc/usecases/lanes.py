@@ -33,6 +33,8 @@ BATCH_MEMBERS_MAX = 256
 QUEUE_MEMBERS_MAX = 4_096
 QUEUE_BYTES_MAX = 32 * 1024 * 1024
 _WATCH_SECONDS = 0.1
+# A batch in flight for longer than any caller waits commits nothing that anybody hears of.
+_MOVING_SECONDS = 5.0
 # Two batches that met in a deadlock must not meet again at the same instant.
 _RERUN_JITTER_SECONDS = 0.02
 
@@ -44,6 +46,8 @@ class _Lane:
         self.name = name
         self.waiting: deque[Member] = deque()
         self.in_flight: list[Member] = []
+        # Since when, by the monotonic clock, there is a batch in flight.
+        self.began_at: float | None = None
         self.arrival = asyncio.Event()
 
     def add(self, members: Iterable[Member]) -> None:
@@ -98,6 +102,14 @@ class IngestLanes:
                         member.answer.set_exception(Unavailable("stopping"))
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def moving(self) -> bool:
+        """Tell whether what joins now would be committed or answered soon: the word that liveness gives for us."""
+        if self._closed or any(task.done() for task in self._tasks):
+            return False
+        began = self._main.began_at
+        return began is None or self._clock.monotonic() - began < _MOVING_SECONDS
+
     def join(self, members: list[Member]) -> None:
         """Queue members, all or none; each one's `answer` is resolved later. Raise Unavailable without room."""
         size = sum(member.size for member in members)
@@ -126,11 +138,11 @@ class IngestLanes:
             if not lane.waiting:
                 lane.arrival.clear()
             if members:
-                started = self._clock.monotonic()
+                started = lane.began_at = self._clock.monotonic()
                 self._metrics.queue(self._members, self._bytes)
                 await self._settle(lane, members, last=False)
                 self._metrics.batch(len(members), self._clock.monotonic() - started)
-                lane.in_flight = []
+                lane.in_flight, lane.began_at = [], None
 
     def _take_any(self) -> list[Member]:
         waiting = self._main.waiting

@@ -1,0 +1,93 @@
+"""Time knocks here: what is due is judged, and this process says that it takes signals. Any replica may run both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from luota_svc.model.errors import LuotaError
+from luota_svc.telemetry import names
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+_LOG = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 0.5
+_FAILURE_SECONDS: Final = 1.0
+_FAILURE_SECONDS_MAX: Final = 15.0
+
+
+class Sweeper:
+    """One loop a sweep. Start once; stop as often as one likes.
+
+    A sweep says how many things it looked at. While that is a full batch, more is due, and it looks again at once.
+    """
+
+    def __init__(self, sweeps: Mapping[str, Callable[[], Awaitable[int]]], *, full: int) -> None:
+        """Take the sweeps by their names in the log, and what a full batch is; nothing runs before `start`."""
+        self._sweeps = sweeps
+        self._full = full
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._tasks = [
+            asyncio.create_task(self._run(name, sweep), name=f"sweep-{name}") for name, sweep in self._sweeps.items()
+        ]
+
+    async def stop(self) -> None:
+        """End; a sweep in flight is rolled back, and whoever looks next finds the same. Bound it from outside."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, name: str, sweep: Callable[[], Awaitable[int]]) -> None:
+        pause = _FAILURE_SECONDS
+        while True:
+            try:
+                looked_at = await sweep()
+            except LuotaError as error:
+                # The database is away; once a while is enough to say it.
+                _LOG.warning(names.LOG_SWEEP_FAILED, extra={"sweep": name, "reason": str(error)})
+            except Exception:  # a fault of one turn must not end the sweep
+                _LOG.exception(names.LOG_SWEEP_FAILED, extra={"sweep": name})
+            else:
+                pause = _FAILURE_SECONDS
+                await asyncio.sleep(0 if looked_at >= self._full else _LOOK_SECONDS)
+                continue
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _FAILURE_SECONDS_MAX)
+
+
+class Pulse:
+    """The loop that says every few seconds that this process takes signals."""
+
+    def __init__(self, beat: Callable[[], Awaitable[None]], *, every_seconds: float) -> None:
+        """Take what says it; nothing runs before `start`."""
+        self._beat = beat
+        self._every_seconds = every_seconds
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to say it."""
+        self._task = asyncio.create_task(self._run(), name="pulse")
+
+    async def stop(self) -> None:
+        """End; safe to repeat."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._beat()
+            except LuotaError as error:
+                _LOG.warning(names.LOG_BEAT_FAILED, extra={"reason": str(error)})
+            except Exception:  # as above
+                _LOG.exception(names.LOG_BEAT_FAILED)
+            await asyncio.sleep(self._every_seconds)
