@@ -9,18 +9,48 @@ from uuid import UUID
 
 from luota_svc.model.audit import AuditEntry
 from luota_svc.model.deliveries import DeliveryReason, DeliveryState
-from luota_svc.model.incidents import IncidentKind
-from luota_svc.model.monitors import MonitorSettings, Severity, SignalRef
+from luota_svc.model.incidents import IncidentKind, TimelineEntry
+from luota_svc.model.monitors import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A monitor as it stood when its promise broke, and what it had heard by then."""
+class Heard(NamedTuple):
+    """A signal as a packet refers to it."""
 
-    settings: MonitorSettings
+    signal_id: str
+    type: str
+    received_at: datetime
+    request_id: str
+    run_id: str | None
+
+
+class Promise(NamedTuple):
+    """A monitor as it stood when its promise broke, and what it had heard by then; as its statement has it."""
+
+    slug: str
+    name: str
+    kind: str
+    schedule_cron: str | None
+    schedule_timezone: str
+    interval_seconds: int | None
+    grace_seconds: int
+    early_tolerance_seconds: int | None
+    max_age_seconds: int | None
+    max_duration_seconds: int | None
+    min_duration_seconds: int | None
+    stuck_after_seconds: int | None
+    timeout_seconds: int | None
+    failure_threshold: int
+    recovery_threshold: int
+    remind_every_seconds: int
+    severity: str
+    owner: str
+    runbook_url: str
+    environment: str
+    promise: str
+    tags: dict[str, str]
     version: int
-    last_signal: SignalRef | None
-    last_good_signal: SignalRef | None
+    last_signal: Heard | None
+    last_good_signal: Heard | None
 
 
 class Gap(NamedTuple):
@@ -30,8 +60,7 @@ class Gap(NamedTuple):
     ended_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class BadSignal:
+class BadSignal(NamedTuple):
     """The signal that broke the promise, cleaned as it was kept."""
 
     id: UUID
@@ -51,9 +80,8 @@ class BadSignal:
     notes: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class RootRun:
-    """The run that an incident is about, with what its start and its close said together."""
+class RootRun(NamedTuple):
+    """The run that an incident is about, with what its start and its close said together; as its statement has it."""
 
     id: UUID
     external_run_id: str
@@ -75,8 +103,7 @@ class RootRun:
     close_request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """Everything that an incident's opening knew. `good_signal` is the newest good one before it."""
 
     incident_id: UUID
@@ -91,7 +118,7 @@ class Opening:
     expected_at: datetime | None
     deadline_at: datetime | None
     promise: Promise
-    good_signal: SignalRef | None
+    good_signal: Heard | None
     bad_signal: BadSignal | None
     run: RootRun | None
     gaps: tuple[Gap, ...]
@@ -145,21 +172,6 @@ class TellingRoute:
     enabled: bool
     deleted: bool
     last_delivered_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One entry of an incident's timeline."""
-
-    number: int
-    event: str
-    at: datetime
-    actor: str
-    request_id: str | None
-    run_id: UUID | None
-    signal_id: UUID | None
-    occurrence_number: int | None
-    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)

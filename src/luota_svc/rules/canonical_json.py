@@ -41,10 +41,12 @@ def _ordered(value: Any) -> Any:
             raise ValueError(f"{value} is beyond 2^53 - 1")
         return value
     if isinstance(value, dict):
-        # An incident opens under its monitor's lock: texts, which most members are, are spared a call.
-        return {
-            name: member if type(member := value[name]) is str else _ordered(member) for name in _names_in_order(value)
-        }
+        ordered: dict[str, Any] = {}
+        for name in _names_in_order(value):
+            member = value[name]
+            # An incident opens under its monitor's lock: what most members are is spared a call.
+            ordered[name] = member if member is None or type(member) is str else _ordered(member)
+        return ordered
     if isinstance(value, (list, tuple)):
         return [_ordered(member) for member in value]
     raise ValueError(f"{type(value).__name__} has no place in canonical JSON")

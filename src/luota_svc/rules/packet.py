@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from luota_svc.model.incidents import IncidentKind, IncidentReason
-from luota_svc.model.monitors import MonitorSettings, SignalRef
-from luota_svc.model.packets import BadSignal, NewPacket, Opening, RootRun
+from luota_svc.model.packets import BadSignal, Heard, NewPacket, Opening, Promise, RootRun
 from luota_svc.rules.canonical_json import canonical_json
 
 Fields = dict[str, Any]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 FORMAT: Final = "luota.packet/1"
 # The members of a packet that its evidence digest is over: all that is frozen.
@@ -35,7 +37,14 @@ def instant(at: datetime | None) -> str | None:
     """Return `2026-05-25T12:00:00.000Z`, None for none."""
     if at is None:
         return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    since = at - _EPOCH
+    return f"{_second(since.days, since.seconds)}.{since.microseconds // 1_000:03d}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _second(days: int, seconds: int) -> str:
+    """Return an instant of the epoch without its fraction; a packet's instants share a few seconds."""
+    return (_EPOCH + timedelta(days=days, seconds=seconds)).isoformat()[:19]
 
 
 def text_or_none(value: object) -> str | None:
@@ -45,7 +54,7 @@ def text_or_none(value: object) -> str | None:
 
 def why(opening: Opening) -> str:
     """Say in a sentence why this was a breach of the promise at that instant, from the settings as they were."""
-    settings, deadline = opening.promise.settings, instant(opening.deadline_at)
+    settings, deadline = opening.promise, instant(opening.deadline_at)
     match opening.reason:
         case IncidentReason.NO_SIGNAL | IncidentReason.NEVER_REPORTED:
             never = opening.reason == IncidentReason.NEVER_REPORTED
@@ -86,11 +95,11 @@ def _identity(opening: Opening) -> Fields:
 
 
 def _promise(opening: Opening) -> Fields:
-    settings = opening.promise.settings
+    settings = opening.promise
     return {
         "slug": settings.slug,
         "name": settings.name,
-        "kind": settings.kind.value,
+        "kind": settings.kind,
         "schedule": _schedule(settings),
         "graceSeconds": settings.grace_seconds,
         "earlyToleranceSeconds": settings.early_tolerance_seconds,
@@ -102,20 +111,20 @@ def _promise(opening: Opening) -> Fields:
         "failureThreshold": settings.failure_threshold,
         "recoveryThreshold": settings.recovery_threshold,
         "remindEverySeconds": settings.remind_every_seconds,
-        "severity": settings.severity.value,
+        "severity": settings.severity,
         "owner": settings.owner,
         "runbookUrl": settings.runbook_url,
         "environment": settings.environment,
         "promise": settings.promise,
-        "tags": settings.tags or {},
-        "version": opening.promise.version,
+        "tags": settings.tags,
+        "version": settings.version,
         "expectedAt": instant(opening.expected_at),
         "deadlineAt": instant(opening.deadline_at),
         "why": why(opening),
     }
 
 
-def _schedule(settings: MonitorSettings) -> Fields | None:
+def _schedule(settings: Promise) -> Fields | None:
     if settings.schedule_cron is not None:
         return {"cron": settings.schedule_cron, "timezone": settings.schedule_timezone}
     if settings.interval_seconds is not None:
@@ -123,21 +132,21 @@ def _schedule(settings: MonitorSettings) -> Fields | None:
     return None
 
 
-def _schedule_words(settings: MonitorSettings) -> str:
+def _schedule_words(settings: Promise) -> str:
     if settings.schedule_cron is not None:
         return f"cron {settings.schedule_cron} in {settings.schedule_timezone}"
     return f"intervalSeconds {settings.interval_seconds}"
 
 
-def _reference(signal: SignalRef | None) -> Fields | None:
+def _reference(signal: Heard | None) -> Fields | None:
     if signal is None:
         return None
     return {
-        "signalId": str(signal.signal_id),
+        "signalId": signal.signal_id,
         "type": signal.type,
         "receivedAt": instant(signal.received_at),
         "requestId": signal.request_id,
-        "runId": text_or_none(signal.run_id),
+        "runId": signal.run_id,
     }
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from luota_svc.model.audit import AuditEntry
 from luota_svc.model.deliveries import DeliveryState
-from luota_svc.model.incidents import AlertState, Incident, TimelineEvent
-from luota_svc.model.packets import Attempt, Packet, TellingRoute, TimelineEntry, Told, ToldDelivery
+from luota_svc.model.incidents import AlertState, Incident, TimelineEntry, TimelineEvent
+from luota_svc.model.packets import Attempt, Packet, TellingRoute, Told, ToldDelivery
 from luota_svc.rules.canonical_json import INTEGER_MAX, canonical_json, digest_of
 from luota_svc.rules.packet import FROZEN, instant, text_or_none
 from luota_svc.rules.redaction import redact_text
@@ -78,6 +78,15 @@ def _incident(incident: Incident, url: str) -> Fields:
         "alertState": incident.alert_state.value,
         "url": url,
         "version": incident.version,
+        "reason": incident.reason,
+        "expectedAt": instant(incident.expected_at),
+        "deadlineAt": instant(incident.deadline_at),
+        "acknowledgedUntil": instant(incident.acknowledged_until),
+        "acknowledgedBy": incident.acknowledged_by,
+        "assignee": incident.assignee,
+        "muted": incident.muted,
+        "tellAt": instant(incident.tell_at),
+        "eventCount": incident.event_count,
     }
 
 
@@ -151,7 +160,7 @@ def _audit_trail(told: Told) -> Fields:
 def _entry(entry: TimelineEntry) -> Fields:
     return {
         "number": entry.number,
-        "event": entry.event,
+        "event": entry.event.value,
         "at": instant(entry.at),
         "actor": entry.actor,
         "requestId": entry.request_id,

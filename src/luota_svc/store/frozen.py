@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
-from luota_svc.model.monitors import MonitorKind, MonitorSettings, Severity
-from luota_svc.model.packets import Promise, RootRun
-from luota_svc.store.monitors import signal_ref
-
-_SETTINGS: Final = tuple(field.name for field in fields(MonitorSettings))
-_RUN: Final = tuple(field.name for field in fields(RootRun))
+from luota_svc.model.packets import Heard, Promise, RootRun
 
 
 def promise_of(row: Sequence[Any]) -> Promise:
-    """Read id, the settings in the order of the model, version, last signal and last good signal."""
-    _, *settings, version, last_signal, last_good_signal = row
-    values = dict(zip(_SETTINGS, settings, strict=True))
-    values["kind"], values["severity"] = MonitorKind(values["kind"]), Severity(values["severity"])
-    return Promise(MonitorSettings(**values), version, signal_ref(last_signal), signal_ref(last_good_signal))
+    """Read id, the settings and the version in the order of the model, the last signal and the last good one."""
+    _, *plain, last_signal, last_good_signal = row
+    return Promise._make((*plain, _heard(last_signal), _heard(last_good_signal)))
 
 
 def root_run_of(row: Sequence[Any]) -> RootRun:
     """Read a run's columns in the order of the model; no tags and no notes are empty ones."""
-    values = dict(zip(_RUN, row, strict=True))
-    values["tags"], values["notes"] = values["tags"] or {}, values["notes"] or []
-    return RootRun(**values)
+    run = RootRun(*row)
+    return run._replace(tags=run.tags or {}, notes=run.notes or [])
+
+
+def _heard(kept: dict[str, Any] | None) -> Heard | None:
+    if kept is None:
+        return None
+    received_at = datetime.fromisoformat(kept["receivedAt"])
+    return Heard(kept["id"], kept["type"], received_at, kept["requestId"], kept.get("runId"))

@@ -10,10 +10,11 @@ from psycopg.rows import DictRow
 
 from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.model.incidents import Incident
-from luota_svc.model.packets import Attempt, TellingRoute, TimelineEntry, Told, ToldDelivery
+from luota_svc.model.packets import Attempt, TellingRoute, Told, ToldDelivery
 from luota_svc.store import audit
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.database import Unit
+from luota_svc.store.incidents import timeline_entry
 
 SQL = load_catalogue("packets")
 
@@ -36,7 +37,6 @@ async def told(unit: Unit, incident: Incident) -> Told:
     routes = await _routes(unit, incident)
     deliveries, deliveries_total = await _deliveries(unit, incident_id)
     timeline = await unit.rows(SQL["timeline"], {"incident_id": incident_id, "limit": _TIMELINE_MAX})
-    counted = await unit.row(SQL["event_count"], {"incident_id": incident_id})
     changes = await unit.rows(
         SQL["changes"],
         {
@@ -52,8 +52,8 @@ async def told(unit: Unit, incident: Incident) -> Told:
         routes=routes,
         deliveries=deliveries,
         deliveries_omitted=deliveries_total - len(deliveries),
-        timeline=tuple(TimelineEntry(**row) for row in reversed(timeline)),
-        timeline_omitted=counted["event_count"] - len(timeline) if counted else 0,
+        timeline=tuple(timeline_entry(row) for row in reversed(timeline)),
+        timeline_omitted=incident.event_count - len(timeline),
         changes=tuple(audit.entry_of(row) for row in reversed(changes)),
         changes_omitted=_total(changes) - len(changes),
     )

@@ -42,15 +42,11 @@ ORDER BY delivery_id, number, started_at
 
 -- name: timeline
 -- What happened to the incident; bounded, for the middle of its occurrences is let go of. Index: incident_events_pkey.
-SELECT number, event, at, actor, request_id, run_id, signal_id, occurrence_number, detail
+SELECT incident_id, number, event, at, actor, request_id, run_id, signal_id, occurrence_number, detail
 FROM incident_events
 WHERE incident_id = %(incident_id)s
 ORDER BY number DESC
 LIMIT %(limit)s
-
--- name: event_count
--- How many entries its timeline has had.
-SELECT event_count FROM incidents WHERE id = %(incident_id)s
 
 -- name: changes
 -- The newest changes to the monitor and its routes since the incident opened. Index: audit_entries_newest.

@@ -50,12 +50,13 @@ ALTER TABLE incident_events
 -- Serves those who watch.
 CREATE INDEX incident_events_watched ON incident_events (transaction_id, position);
 
--- What an incident froze when it opened: canonical JSON (RFC 8785) and its SHA-256.
+-- What an incident froze when it opened: canonical JSON (RFC 8785) and its SHA-256. Most are 2-4 kB: kept in the row, where
+-- compressing each inside the transaction of a failure would cost more than the room it saves.
 CREATE TABLE incident_packets (
     incident_id uuid PRIMARY KEY,
     frozen text NOT NULL,
     digest bytea NOT NULL CHECK (length(digest) = 32)
-);
+) WITH (toast_tuple_target = 8160);
 
 -- Spans in which incidents are judged and not told; one without monitors and tags covers its whole workspace.
 CREATE TABLE maintenance_windows (
@@ -81,7 +82,9 @@ CREATE TABLE maintenance_windows (
         (cron IS NULL AND starts_at IS NOT NULL AND ends_at > starts_at AND duration_seconds IS NULL)
         OR (cron IS NOT NULL AND duration_seconds IS NOT NULL AND starts_at IS NULL AND ends_at IS NULL))
 );
-CREATE INDEX maintenance_windows_of_workspace ON maintenance_windows (workspace_id) WHERE deleted_at IS NULL;
+-- Serves judging, which asks for those that are not over.
+CREATE INDEX maintenance_windows_standing ON maintenance_windows (workspace_id, coalesce(ends_at, 'infinity'))
+    WHERE deleted_at IS NULL;
 CREATE INDEX maintenance_windows_newest ON maintenance_windows (workspace_id, created_at DESC, id DESC);
 
 -- When each process that takes signals last committed; and the spans in which none did: silence of our own.
