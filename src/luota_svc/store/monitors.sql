@@ -48,17 +48,17 @@ SELECT workspace_id FROM monitors WHERE id = %(id)s AND deleted_at IS NULL
 SELECT muted_until FROM monitors WHERE id = %(id)s FOR NO KEY UPDATE
 
 -- name: insert
--- Makes one.
+-- Makes one. The sweep looks at it at once and finds its first deadline.
 INSERT INTO monitors (id, workspace_id, slug, name, kind, schedule_cron, schedule_timezone, interval_seconds,
                       grace_seconds, early_tolerance_seconds, max_age_seconds, max_duration_seconds,
                       min_duration_seconds, stuck_after_seconds, timeout_seconds, failure_threshold,
                       recovery_threshold, remind_every_seconds, severity, owner, runbook_url, environment, promise,
-                      tags, created_at, updated_at)
+                      tags, created_at, updated_at, judged_from, settled_until, next_deadline_at)
 VALUES (%(id)s, %(workspace_id)s, %(slug)s, %(name)s, %(kind)s, %(schedule_cron)s, %(schedule_timezone)s,
         %(interval_seconds)s, %(grace_seconds)s, %(early_tolerance_seconds)s, %(max_age_seconds)s,
         %(max_duration_seconds)s, %(min_duration_seconds)s, %(stuck_after_seconds)s, %(timeout_seconds)s,
         %(failure_threshold)s, %(recovery_threshold)s, %(remind_every_seconds)s, %(severity)s, %(owner)s,
-        %(runbook_url)s, %(environment)s, %(promise)s, %(tags)s, %(now)s, %(now)s)
+        %(runbook_url)s, %(environment)s, %(promise)s, %(tags)s, %(now)s, %(now)s, %(now)s, %(now)s, %(now)s)
 
 -- name: update
 -- Writes the settings, from the version that the decision saw. The kind is fixed.
@@ -75,9 +75,10 @@ SET slug = %(slug)s, name = %(name)s, schedule_cron = %(schedule_cron)s, schedul
 WHERE id = %(id)s AND version = %(version)s AND deleted_at IS NULL
 
 -- name: pause
--- Sets or ends a pause; either way the counters start again.
+-- Sets or ends a pause; either way the counters start again, and the sweep looks at once.
 UPDATE monitors
-SET paused_until = %(until)s, failures_in_row = 0, successes_in_row = 0, updated_at = %(now)s, version = version + 1
+SET paused_until = %(until)s, failures_in_row = 0, successes_in_row = 0, next_deadline_at = %(now)s,
+    updated_at = %(now)s, version = version + 1
 WHERE id = %(id)s AND version = %(version)s AND deleted_at IS NULL
 
 -- name: mute

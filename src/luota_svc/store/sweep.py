@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from luota_svc.model.monitors import MonitorKind
 from luota_svc.model.packets import Gap
-from luota_svc.model.schedules import Schedule
-from luota_svc.model.silence import Watch
 from luota_svc.model.sweep import Claimed, OldestDue, Silence, SweptRun
 from luota_svc.store import ingest
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.ingest import IngestTransaction, batch_session
 from luota_svc.store.round_trip import RoundTrips
+from luota_svc.store.silence import watch_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -56,7 +54,7 @@ class SweepTransaction(IngestTransaction):
         return Silence(
             last_beat_at=beats[0][0],
             monitors={row[0]: ingest.mutex_of(row) for row in mutexes},
-            watches={row[0]: _watch(*row[1:]) for row in watches},
+            watches={row[0]: watch_of(*row[1:]) for row in watches},
             incidents={(incident.monitor_id, incident.kind): incident for incident in standing},
             runs=tuple(SweptRun(*row) for row in runs),
             gaps=tuple(Gap(*row) for row in gaps),
@@ -83,16 +81,3 @@ async def set_aside(database: Database, monitors: Collection[UUID], runs: Collec
         await _TRIPS.run(
             connection, [("set_aside_monitors", (until, list(monitors))), ("set_aside_runs", (until, list(runs)))]
         )
-
-
-def _watch(
-    kind: str,
-    cron: str | None,
-    timezone: str,
-    interval_seconds: int | None,
-    grace_seconds: int,
-    early_tolerance_seconds: int | None,
-    *rest: Any,
-) -> Watch:
-    schedule = Schedule(cron, timezone, interval_seconds, grace_seconds, early_tolerance_seconds)
-    return Watch(MonitorKind(kind), schedule, *rest)

@@ -1,8 +1,8 @@
 -- The statements of the sweep (store/sweep.py), beside those of the ingest batch. %b: parameters travel in binary.
 
 -- name: oldest_due
--- What is looked at next, of monitors and of running runs, and when a process last took signals: one look at the ends of
--- two indexes and at a table of a few rows. Indexes: monitors_due, runs_due.
+-- What is looked at next, of monitors and of running runs, and when a process last took signals: one look at the ends
+-- of two indexes and at a table of a few rows. Indexes: monitors_due, runs_due.
 SELECT (SELECT next_deadline_at FROM monitors WHERE next_deadline_at IS NOT NULL AND deleted_at IS NULL
         ORDER BY next_deadline_at LIMIT 1),
        (SELECT next_deadline_at FROM runs WHERE next_deadline_at IS NOT NULL ORDER BY next_deadline_at LIMIT 1),

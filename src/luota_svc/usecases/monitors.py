@@ -15,10 +15,11 @@ from luota_svc.model.monitors import Monitor, MonitorSettings
 from luota_svc.model.operators import Role
 from luota_svc.model.pages import Ask, Page
 from luota_svc.rules.monitor_settings import validate_settings
-from luota_svc.store import incident_deadlines, incidents, keys, monitors, workspaces
+from luota_svc.store import incident_deadlines, incidents, keys, monitors, silence, workspaces
 from luota_svc.store.database import Unit
 from luota_svc.usecases.changes import Change, check_problems, check_version, claim_id, future_instant, keep_audit
 from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.monitor_deadlines import resumed, settings_changed, with_deadlines
 from luota_svc.usecases.operator_admission import Operator, admit, found
 from luota_svc.usecases.public_fields import monitor_fields
 from luota_svc.usecases.resolving import MONITOR_DELETED, resolve_held
@@ -47,7 +48,7 @@ async def create_monitor(
         now = at.clock.now()
         if new:
             await monitors.insert(unit, monitor_id, workspace_id, settings, now)
-        monitor = found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)
+        monitor = await _read(unit, monitor_id, now)
         if new:
             change = Change("monitor.create", monitor_id, workspace_id, None, monitor_fields(monitor))
             await keep_audit(at.clock, unit, operator.author, change)
@@ -67,7 +68,8 @@ async def list_monitors(at: Installation, call: Call, workspace_id: UUID, ask: A
         operator = await admit(unit, call)
         operator.require(Role.VIEWER, workspace_id, Missing.WORKSPACE)
         found(await workspaces.get(unit, workspace_id), Missing.WORKSPACE)
-        return await monitors.page(unit, workspace_id, ask, at.clock.now())
+        page = await monitors.page(unit, workspace_id, ask, at.clock.now())
+        return replace(page, items=tuple(await with_deadlines(unit, page.items)))
 
 
 async def update_monitor(
@@ -84,9 +86,10 @@ async def update_monitor(
         check_problems([*fixed, *validate_settings(settings)])
         if settings != before.settings:
             await monitors.update(unit, before, settings, now)
+            await settings_changed(unit, before, settings, now)
             if settings.tags != before.settings.tags:
                 # Maintenance windows may cover it no more.
-                await incident_deadlines.look_at_quiet(unit, now, monitor_id=before.id)
+                await incident_deadlines.look_at_monitors(unit, [before.id], now)
 
     return await _change(at, call, monitor_id, "monitor.update", write)
 
@@ -106,6 +109,7 @@ async def resume_monitor(at: Installation, call: Call, monitor_id: UUID) -> Moni
         # What was counted since a pause ran out by itself stays counted.
         if before.paused_until is not None and before.paused_until > now:
             await monitors.pause(unit, before, None, now)
+            await resumed(unit, before, now)
 
     return await _change(at, call, monitor_id, "monitor.resume", write)
 
@@ -133,6 +137,7 @@ async def delete_monitor(at: Installation, call: Call, monitor_id: UUID) -> None
         before = await _locked(at, unit, operator, monitor_id)
         now = at.clock.now()
         await monitors.delete(unit, before, now)
+        await silence.look_at_runs(unit, monitor_id, None)
         await keys.revoke_of_monitor(unit, monitor_id)
         for incident in await incidents.lock_unresolved(unit, monitor_id):
             await resolve_held(at, unit, incident, operator.author, resolution=MONITOR_DELETED, note="")
@@ -147,7 +152,7 @@ async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, w
         before = await _locked(at, unit, operator, monitor_id)
         now = at.clock.now()
         await write(unit, before, now)
-        after = found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)
+        after = await _read(unit, monitor_id, now)
         if after.version != before.version:
             change = Change(action, monitor_id, after.workspace_id, monitor_fields(before), monitor_fields(after))
             await keep_audit(at.clock, unit, operator.author, change)
@@ -157,7 +162,7 @@ async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, w
 async def _mute(unit: Unit, before: Monitor, until: datetime | None, now: datetime) -> None:
     """Set or end a mute; what it kept quiet or now keeps quiet is looked at at once."""
     await monitors.mute(unit, before, until, now)
-    await incident_deadlines.look_at_quiet(unit, now, monitor_id=before.id)
+    await incident_deadlines.look_at_monitors(unit, [before.id], now)
 
 
 async def _locked(at: Installation, unit: Unit, operator: Operator, monitor_id: UUID) -> Monitor:
@@ -167,8 +172,13 @@ async def _locked(at: Installation, unit: Unit, operator: Operator, monitor_id: 
     return await _monitor(at, unit, operator, Role.OPERATOR, monitor_id)
 
 
+async def _read(unit: Unit, monitor_id: UUID, now: datetime) -> Monitor:
+    (monitor,) = await with_deadlines(unit, [found(await monitors.get(unit, monitor_id, now), Missing.MONITOR)])
+    return monitor
+
+
 async def _monitor(at: Installation, unit: Unit, operator: Operator, needed: Role, monitor_id: UUID) -> Monitor:
-    monitor = found(await monitors.get(unit, monitor_id, at.clock.now()), Missing.MONITOR)
+    monitor = await _read(unit, monitor_id, at.clock.now())
     operator.require(needed, monitor.workspace_id, Missing.MONITOR)
     operator.call.subject["monitor_id"] = str(monitor_id)
     return monitor

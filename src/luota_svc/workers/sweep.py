@@ -52,7 +52,7 @@ class Sweeper:
             except LuotaError as error:
                 # The database is away; once a while is enough to say it.
                 _LOG.warning(names.LOG_SWEEP_FAILED, extra={"sweep": name, "reason": str(error)})
-            except Exception:  # a fault of one turn must not end the sweep
+            except Exception:  # noqa: BLE001 - a fault of one turn must not end the sweep
                 _LOG.exception(names.LOG_SWEEP_FAILED, extra={"sweep": name})
             else:
                 pause = _FAILURE_SECONDS
@@ -88,6 +88,6 @@ class Pulse:
                 await self._beat()
             except LuotaError as error:
                 _LOG.warning(names.LOG_BEAT_FAILED, extra={"reason": str(error)})
-            except Exception:  # as above
+            except Exception:  # noqa: BLE001 - as above
                 _LOG.exception(names.LOG_BEAT_FAILED)
             await asyncio.sleep(self._every_seconds)
