@@ -30,6 +30,11 @@ INSERT INTO monitors (id, workspace_id, slug, name, kind, grace_seconds, failure
 SELECT md5('m' || m)::uuid, md5('w' || (m % {WORKSPACES} + 1))::uuid, 'm-' || m, 'M', 'run', 300, 1, 1, 0, 'error', '',
        '', '', '', '{{}}', now(), now()
 FROM generate_series(1, {MONITORS}) AS m;
+INSERT INTO maintenance_windows (id, workspace_id, monitor_ids, tags, starts_at, ends_at, author, comment, created_at,
+                                 updated_at)
+SELECT md5('mw' || n)::uuid, md5('w' || (n % {WORKSPACES} + 1))::uuid, '{{}}', '{{}}', now() - interval '1 year',
+       now() - interval '1 year' + (n % 400 + 1) * interval '1 day', 'a', 'c', now(), now()
+FROM generate_series(1, {WORKSPACES} * 100) AS n;
 INSERT INTO run_keys (monitor_id, external_run_id, run_id)
 SELECT md5('m' || (n % {MONITORS} + 1))::uuid, 'r-' || n, md5('r' || n)::uuid FROM generate_series(1, 20000) AS n;
 INSERT INTO runs (id, workspace_id, monitor_id, external_run_id, state, started_at, start_occurred, start_seen,
@@ -85,6 +90,8 @@ HOT = {
     "routes_of_workspaces": (lambda n: [ids("w", min(n, 4))], {"alert_routes_of_workspace"}),
     "told_routes": (lambda n: [ids("i", min(n, 20))], {"delivery_incidents_of_incident", "deliveries_pkey"}),
     "previous_incidents": (lambda n: [ids("m", min(n, 20))], {"incidents_of_monitor"}),
+    "quiet_windows": (lambda n: [ids("w", min(n, 4)), "now()"], {"maintenance_windows_standing"}),
+    "quietable": (lambda n: [ids("m", min(n, 20))], {"monitors_pkey"}),
     "drop_occurrences": (
         lambda n: [ids("i", min(n, 20)), f"array_fill(101, ARRAY[{min(n, 20)}])"],
         {"incident_events_pkey"},

@@ -50,6 +50,11 @@ SELECT id(n), id(1 + n %% 4), id(1001 + n %% 40), 'failed', CASE WHEN n > 40 THE
 FROM generate_series(1, %(rows)s) n;
 INSERT INTO incident_events (incident_id, number, event, at, actor)
 SELECT id(1 + n / 100), 1 + n %% 100, 'note', now(), 'rule' FROM generate_series(1, %(rows)s) n;
+INSERT INTO maintenance_windows (id, workspace_id, monitor_ids, tags, starts_at, ends_at, author, comment, created_at,
+                                 updated_at)
+SELECT id(n), id(1 + n %% 4), '{}', '{}', now() - interval '1 year', now() - interval '11 months', 'a', 'c',
+       now() - n * interval '1 s', now()
+FROM generate_series(1, %(rows)s) n;
 INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
                         settled_at)
 SELECT id(n), id(1), id(1), sha256('x'), 'opened', 'delivered', 1, now(), now(), now()
@@ -106,6 +111,22 @@ CASES = [
         "incidents_newest",
     ),
     ("incidents", "timeline", {"id": HOUSE, "after": 3, "limit": 51}, "incident_events_pkey"),
+    ("incident_deadlines", "due", {"now": AFTER["after_at"], "most": 500}, "incidents_due"),
+    (
+        "incident_deadlines",
+        "waiting_monitors",
+        {"workspace_id": HOUSE, "now": AFTER["after_at"]},
+        "incidents_unresolved",
+    ),
+    ("incident_deadlines", "look_now", {"ids": [MONITOR], "now": AFTER["after_at"]}, "incidents_"),
+    ("maintenance", "page", {"workspace_id": HOUSE, **FIRST}, "maintenance_windows_newest"),
+    ("maintenance", "page", {"workspace_id": HOUSE, **AFTER}, "maintenance_windows_newest"),
+    (
+        "maintenance",
+        "count_standing",
+        {"workspace_id": HOUSE, "now": AFTER["after_at"]},
+        "maintenance_windows_standing",
+    ),
     ("incidents", "read", {"ids": [UUID(int=n) for n in range(1, 51)], "now": AFTER["after_at"]}, "_of_incident"),
     ("audit", "page", {"workspace_id": HOUSE, **FIRST}, "_workspace_id_at_id_idx"),
     ("audit", "page", {"workspace_id": HOUSE, **AFTER}, "_workspace_id_at_id_idx"),

@@ -66,15 +66,18 @@ async def append_events(unit: Unit, events: Sequence[NewEvent]) -> None:
         await unit.connection.execute(INGEST["insert_events"], columns)
 
 
-async def look_at_quiet(
-    unit: Unit, now: datetime, *, monitor_id: UUID | None = None, workspace_id: UUID | None = None
-) -> None:
-    """Let what waits be looked at at once, of one monitor or of a workspace: its quiet time may have become another."""
-    parameters = {"now": now, "monitor_id": monitor_id, "workspace_id": workspace_id}
-    monitor_ids = [row["monitor_id"] for row in await unit.rows(SQL["quiet_monitors"], parameters)]
+async def look_at_workspace(unit: Unit, workspace_id: UUID, now: datetime) -> None:
+    """Let what waits in a workspace be looked at at once: its quiet times have become others."""
+    rows = await unit.rows(SQL["waiting_monitors"], {"workspace_id": workspace_id, "now": now})
+    monitor_ids = [row["monitor_id"] for row in rows]
     if monitor_ids:
         await unit.rows(SQL["hold_monitors"], {"ids": monitor_ids})
-        await unit.run(SQL["look_now"], {"ids": monitor_ids, "now": now})
+        await look_at_monitors(unit, monitor_ids, now)
+
+
+async def look_at_monitors(unit: Unit, monitor_ids: Collection[UUID], now: datetime) -> None:
+    """Let what waits on monitors whose locks are held be looked at at once."""
+    await unit.run(SQL["look_now"], {"ids": list(monitor_ids), "now": now})
 
 
 def _due(row: DictRow) -> DueIncident:

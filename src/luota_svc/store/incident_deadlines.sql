@@ -49,21 +49,18 @@ WITH changed AS (
 )
 SELECT luota_assert_rows('incident_deadlines.write', %b::bigint, (SELECT count(*) FROM changed))
 
--- name: quiet_monitors
--- Names the monitors of incidents that wait for something, of one monitor or of a workspace. Indexes:
--- incidents_one_unresolved, incidents_unresolved.
+-- name: waiting_monitors
+-- Names the monitors of a workspace with incidents that wait for something. Index: incidents_unresolved.
 SELECT DISTINCT monitor_id
 FROM incidents
-WHERE resolved_at IS NULL AND next_deadline_at > %(now)s
-  AND (%(monitor_id)s::uuid IS NULL OR monitor_id = %(monitor_id)s::uuid)
-  AND (%(workspace_id)s::uuid IS NULL OR workspace_id = %(workspace_id)s::uuid)
+WHERE workspace_id = %(workspace_id)s AND resolved_at IS NULL AND next_deadline_at > %(now)s
 
 -- name: hold_monitors
 -- Takes the mutexes of all of these monitors.
 SELECT id FROM monitors WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 
 -- name: look_now
--- Lets incidents be looked at at once; their monitors' locks are held.
+-- Lets incidents be looked at at once; their monitors' locks are held. Index: incidents_one_unresolved.
 UPDATE incidents
 SET next_deadline_at = %(now)s
 WHERE monitor_id = ANY(%(ids)s::uuid[]) AND resolved_at IS NULL AND next_deadline_at > %(now)s

@@ -114,11 +114,11 @@ ORDER BY monitor_id, kind, opened_at DESC, id DESC
 
 -- name: quiet_windows
 -- What may quiet the monitors of these workspaces at an instant. Those that ended lately are read too: another one may
--- run on from them. Index: maintenance_windows_of_workspace.
+-- run on from them. Index: maintenance_windows_standing.
 SELECT workspace_id, monitor_ids, tags, starts_at, ends_at, cron, timezone, duration_seconds
 FROM maintenance_windows
 WHERE workspace_id = ANY(%b::uuid[]) AND deleted_at IS NULL
-  AND (ends_at IS NULL OR ends_at > %b::timestamptz - interval '62 days')
+  AND coalesce(ends_at, 'infinity') > %b::timestamptz - interval '62 days'
 
 -- name: quietable
 -- What monitors bring to the question of whether they are quiet.

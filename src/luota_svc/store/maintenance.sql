@@ -30,10 +30,10 @@ LIMIT %(limit)s
 SELECT 1 FROM workspaces WHERE id = %(workspace_id)s FOR NO KEY UPDATE
 
 -- name: count_standing
--- How many windows of a workspace may still quiet somebody. Index: maintenance_windows_of_workspace.
+-- How many windows of a workspace may still quiet somebody. Index: maintenance_windows_standing.
 SELECT count(*) AS windows
 FROM maintenance_windows
-WHERE workspace_id = %(workspace_id)s AND deleted_at IS NULL AND (ends_at IS NULL OR ends_at > %(now)s)
+WHERE workspace_id = %(workspace_id)s AND deleted_at IS NULL AND coalesce(ends_at, 'infinity') > %(now)s
 
 -- name: foreign_monitors
 -- Which of these ids name no monitor of the workspace.

@@ -91,7 +91,7 @@ async def update_window(
         check_problems([*problems, *await _monitor_problems(unit, before.workspace_id, settings)])
         await maintenance.update(unit, before, settings, now)
         if replace(settings, comment="") != replace(before.settings, comment=""):
-            await incident_deadlines.look_at_quiet(unit, now, workspace_id=before.workspace_id)
+            await incident_deadlines.look_at_workspace(unit, before.workspace_id, now)
 
     return await _change(at, call, window_id, "maintenance_window.update", write)
 
@@ -107,7 +107,7 @@ async def cancel_window(at: Installation, call: Call, window_id: UUID, version: 
             return
         check_version(Missing.MAINTENANCE_WINDOW, before.version, version)
         await maintenance.cancel(unit, before, now)
-        await incident_deadlines.look_at_quiet(unit, now, workspace_id=before.workspace_id)
+        await incident_deadlines.look_at_workspace(unit, before.workspace_id, now)
 
     return await _change(at, call, window_id, "maintenance_window.cancel", write)
 
