@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 # What a double holds exactly, which is all that JSON may promise of a number.
@@ -42,7 +43,7 @@ def _ordered(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         ordered: dict[str, Any] = {}
-        for name in _names_in_order(value):
+        for name in _in_order(tuple(value)):
             member = value[name]
             # An incident opens under its monitor's lock: what most members are is spared a call.
             ordered[name] = member if member is None or type(member) is str else _ordered(member)
@@ -52,7 +53,9 @@ def _ordered(value: Any) -> Any:
     raise ValueError(f"{type(value).__name__} has no place in canonical JSON")
 
 
-def _names_in_order(names: dict[str, Any]) -> list[str]:
+@lru_cache(maxsize=256)
+def _in_order(names: tuple[str, ...]) -> list[str]:
+    """Sort an object's names; packets have few sets of them."""
     try:
         plain = "".join(names).isascii()
     except TypeError as error:

@@ -153,12 +153,14 @@ class IngestTransaction:
         resolved: Collection[UUID],
         opened: Collection[UUID],
         runs: Collection[UUID],
+        silent: bool,
         at: datetime,
     ) -> Tellable:
         """Read what routing needs, and what the packets of incidents that open on `opened` monitors freeze.
 
-        Only asked for when an incident was opened or resolved. `runs` are those that the opened ones are about; `at` is
-        the first instant that is asked about.
+        Only asked for when an incident was opened or resolved. `runs` are those that the opened ones are about;
+        `silent` says that silence opened some, which asks when nobody listened; `at` is the first instant that is asked
+        about.
         """
         calls: dict[str, Sequence[Any]] = {
             "routes_of_workspaces": (list(workspaces),),
@@ -168,7 +170,9 @@ class IngestTransaction:
             "quietable": (list(monitors),),
         }
         if opened:
-            calls |= {"promises": (list(opened),), "root_runs": (list(runs),), "newest_gaps": ()}
+            calls |= {"promises": (list(opened),), "root_runs": (list(runs),)}
+        if silent:
+            calls["newest_gaps"] = ()
         rows = dict(zip(calls, await self._run(*calls.items()), strict=True))
         return Tellable(
             routes=tuple(_route(row) for row in rows["routes_of_workspaces"]),

@@ -22,5 +22,6 @@ async def load_tellable(transaction: IngestTransaction, changes: Sequence[Incide
         resolved={change.incident_id for change in changes if not change.opened_here},
         opened={change.monitor_id for change in opened},
         runs={change.root_run_id for change in opened if change.root_run_id},
+        silent=any(change.request_id is None for change in opened),
         at=min(change.at for change in changes),
     )
