@@ -29,16 +29,22 @@ from luota_svc.telemetry.names import METRIC_POOL_WAITING
 from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.admission import Admission
 from luota_svc.usecases.batch import Batch
+from luota_svc.usecases.deadlines import SWEEP_BATCH, Deadlines
+from luota_svc.usecases.incident_deadlines import sweep_incidents
 from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.key_usage import KeyUsage
 from luota_svc.usecases.lanes import IngestLanes
+from luota_svc.usecases.liveness import BEAT_SECONDS, Liveness, forget_old_liveness
 from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
+from luota_svc.workers.sweep import Pulse, Sweeper
 from luota_svc.workers.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from luota_svc.clock import Clock
     from luota_svc.settings import Settings
     from luota_svc.telemetry.logs import Logging
@@ -51,6 +57,8 @@ _BATCH_STATEMENT_TIMEOUT_MS = 2_000
 _BATCH_LOCK_TIMEOUT_MS = 500
 # One session for each lane, one to ask after a cut COMMIT, one for looking up keys.
 _BATCH_SESSIONS = 4
+# One that sweeps, one that takes its place when it is cut.
+_SWEEP_SESSIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ class _Service:
     core: LocalCore
     recorder: RequestRecorder
     upkeep: Upkeep
+    pulse: Pulse
+    sweeper: Sweeper
 
 
 async def build(settings: Settings, clock: Clock, logging: Logging) -> Application:
@@ -141,6 +151,7 @@ async def _build_service(
     upkeep = Upkeep(
         ensure_partitions=partial(ensure_partitions, database, requests_kept_days=kept_days),
         write_key_usage=key_usage.write,
+        forget_liveness=partial(forget_old_liveness, database, clock),
     )
     lifecycle.on_stop("upkeep", upkeep.stop, 3.0)
 
@@ -164,7 +175,25 @@ async def _build_service(
     ingest = Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=key_usage.note)
     reporting = IngestCore(ingest, public_url=installation.public_url)
     core = LocalCore(installation, ingest=reporting.methods(), tracing=tracing)
-    return _Service(installation, core, recorder, upkeep)
+    pulse = Pulse(Liveness(batches, clock, moving=lambda: lanes.moving).beat, every_seconds=BEAT_SECONDS)
+    lifecycle.on_stop("pulse", pulse.stop, 3.0)
+    sweeper = await _build_sweeper(url, installation, metrics, lifecycle)
+    return _Service(installation, core, recorder, upkeep, pulse, sweeper)
+
+
+async def _build_sweeper(url: str, installation: Installation, metrics: Metrics, lifecycle: Lifecycle) -> Sweeper:
+    """Build what time does, apart from whoever calls; it begins when the tables stand."""
+    database = Database(url, name="luota-sweep", sessions=_SWEEP_SESSIONS, prepare_threshold=None)
+    lifecycle.on_stop("sweep sessions", database.close, 5.0)
+    await database.begin()
+    deadlines = Deadlines(database, installation.clock, metrics)
+    sweeps: dict[str, Callable[[], Awaitable[int]]] = {
+        "silence": deadlines.sweep,
+        "incidents": partial(sweep_incidents, installation),
+    }
+    sweeper = Sweeper(sweeps, full=SWEEP_BATCH)
+    lifecycle.on_stop("sweep", sweeper.stop, 3.0)
+    return sweeper
 
 
 async def _open_doors(
@@ -194,6 +223,9 @@ async def _open_doors(
         """Do what needs the tables, as soon as they stand."""
         await bring_first_admin(database, clock, settings.bootstrap.token)
         behind.upkeep.start()
+        # The first word that this process takes signals also keeps the time in which nobody did.
+        behind.pulse.start()
+        behind.sweeper.start()
 
     readiness = Readiness(database, grpc.set_ready, prepare=prepare)
     app = build_app(

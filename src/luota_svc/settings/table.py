@@ -56,7 +56,7 @@ SETTINGS: Final = (
         values.read_integer(2, 200),
         "8",
         "2 to 200",
-        "Connections to PostgreSQL that one process keeps for managing; reporting takes 4 more.",
+        "Connections to PostgreSQL that one process keeps for managing; reporting takes 4 more, the sweep 2.",
     ),
     Setting(
         "LUOTA_REDIS_URL",

@@ -1,4 +1,4 @@
-"""The caretaker: partitions made ahead, old request records gone, last uses of keys written. Any replica may run it."""
+"""The caretaker: partitions made ahead, old records gone, last uses of keys written. Any replica may run it."""
 
 from __future__ import annotations
 
@@ -17,29 +17,33 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _KEY_USAGE_SECONDS: Final = 60.0
 _PARTITIONS_SECONDS: Final = 3_600.0
+_LIVENESS_SECONDS: Final = 3_600.0
 # A database that was away is asked again soon, not after the whole interval.
 _AFTER_FAILURE_SECONDS: Final = 30.0
 
 
 class Upkeep:
-    """Two loops. Start once; stop as often as one likes."""
+    """A loop for each care. Start once; stop as often as one likes."""
 
     def __init__(
         self,
         *,
         ensure_partitions: Callable[[], Awaitable[PartitionReport]],
         write_key_usage: Callable[[], Awaitable[None]],
+        forget_liveness: Callable[[], Awaitable[None]],
     ) -> None:
         """Take the use cases that the loops call; nothing runs before `start`."""
         self._ensure_partitions = ensure_partitions
         self._write_key_usage = write_key_usage
+        self._forget_liveness = forget_liveness
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin both loops."""
+        """Begin the loops."""
         self._tasks = [
             asyncio.create_task(self._every(_PARTITIONS_SECONDS, self._keep_partitions), name="upkeep-partitions"),
             asyncio.create_task(self._every(_KEY_USAGE_SECONDS, self._write_key_usage), name="upkeep-key-usage"),
+            asyncio.create_task(self._every(_LIVENESS_SECONDS, self._forget_liveness), name="upkeep-liveness"),
         ]
 
     async def stop(self) -> None:
