@@ -1,7 +1,7 @@
 """Lists and look-ups read their index: no sort of a whole table, no scan of one, whatever page is asked for."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -61,6 +61,14 @@ SELECT id(n), id(1), id(1), sha256('x'), 'opened', 'delivered', 1, now(), now(),
 FROM generate_series(1, %(rows)s) n;
 INSERT INTO delivery_incidents (delivery_id, incident_id, route_id, sequence, live)
 SELECT id(n), id(n), id(1), 1, false FROM generate_series(1, %(rows)s) n;
+INSERT INTO incident_packets (incident_id, frozen, digest)
+SELECT id(n), '{}', sha256('x') FROM generate_series(1, %(rows)s) n;
+INSERT INTO alert_routes (id, workspace_id, name, kind, monitor_ids, min_severity, target, target_mask, destination,
+                          fallback, after_seconds, enabled, state, created_at, updated_at)
+SELECT id(n), id(n), 'r', 'inbox', '{}', 'info', '', '', sha256('x'), false, 0, true, 'unproven', now(), now()
+FROM generate_series(1, 2000) n;
+INSERT INTO delivery_attempts (delivery_id, number, started_at, outcome, worker)
+SELECT id(n), 1, now(), 'delivered', 'w' FROM generate_series(1, %(rows)s) n;
 INSERT INTO audit_entries (id, at, workspace_id, actor_kind, actor_id, actor, action, target_type, target_id,
                            request_id)
 SELECT id(n), now() + n * interval '1 s', id(1 + n %% 4), 'k', 'i', 'a', 'x.y', 'x', 't', 'req'
@@ -77,6 +85,9 @@ NO_FILTER = {
     "opened_after": None,
     "opened_before": None,
 }
+OF_HOUSE = {"workspace_id": HOUSE, "monitor_id": MONITOR, "severity": "error"}
+# As an incident that opened an hour before the newest entry.
+OF_AUDIT = {"workspace_id": HOUSE, "since": datetime.now(UTC) + timedelta(seconds=ROWS - 3_600)}
 
 CASES = [
     ("workspaces", "page", {"only": None, "after": None, "limit": 51}, "workspaces_slug_key"),
@@ -116,7 +127,7 @@ CASES = [
         "incident_deadlines",
         "waiting_monitors",
         {"workspace_id": HOUSE, "now": AFTER["after_at"]},
-        "incidents_unresolved",
+        "incidents_",
     ),
     ("incident_deadlines", "look_now", {"ids": [MONITOR], "now": AFTER["after_at"]}, "incidents_"),
     ("maintenance", "page", {"workspace_id": HOUSE, **FIRST}, "maintenance_windows_newest"),
@@ -130,6 +141,12 @@ CASES = [
     ("incidents", "read", {"ids": [UUID(int=n) for n in range(1, 51)], "now": AFTER["after_at"]}, "_of_incident"),
     ("audit", "page", {"workspace_id": HOUSE, **FIRST}, "_workspace_id_at_id_idx"),
     ("audit", "page", {"workspace_id": HOUSE, **AFTER}, "_workspace_id_at_id_idx"),
+    ("packets", "frozen", {"incident_id": UUID(int=7)}, "incident_packets_pkey"),
+    ("packets", "routes", {"incident_id": UUID(int=7), **OF_HOUSE}, "delivery_incidents_of_incident"),
+    ("packets", "deliveries", {"incident_id": UUID(int=7), "limit": 100}, "delivery_incidents_of_incident"),
+    ("packets", "attempts", {"deliveries": [UUID(int=7)]}, "_pkey"),
+    ("packets", "timeline", {"incident_id": UUID(int=7), "limit": 1_000}, "incident_events_pkey"),
+    ("packets", "changes", {**OF_AUDIT, "targets": ["t"], "limit": 200}, "_workspace_id_at_id_idx"),
     ("requests", "find", {"id": "req-7", "only": None}, "_request_id_idx"),
     ("requests", "find", {"id": "theirs-7", "only": HOUSE}, "_caller_request_id_idx"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -64,6 +64,12 @@ async def append_events(unit: Unit, events: Sequence[NewEvent]) -> None:
     if events:
         columns = [list(column) for column in zip(*events, strict=True)]
         await unit.connection.execute(INGEST["insert_events"], columns)
+
+
+async def set_aside(unit: Unit, due: Mapping[UUID, UUID], until: datetime) -> None:
+    """Let incidents (with their monitors) that could not be looked at be due again later."""
+    await unit.rows(SQL["hold_monitors"], {"ids": list(due.values())})
+    await unit.run(SQL["set_aside"], {"ids": list(due), "until": until})
 
 
 async def look_at_workspace(unit: Unit, workspace_id: UUID, now: datetime) -> None:

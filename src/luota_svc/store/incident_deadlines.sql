@@ -5,7 +5,7 @@
 SELECT id, monitor_id
 FROM incidents
 WHERE next_deadline_at <= %(now)s
-ORDER BY next_deadline_at
+ORDER BY next_deadline_at, id
 LIMIT %(most)s
 
 -- name: lock_monitors
@@ -48,6 +48,12 @@ WITH changed AS (
     RETURNING 1
 )
 SELECT luota_assert_rows('incident_deadlines.write', %b::bigint, (SELECT count(*) FROM changed))
+
+-- name: set_aside
+-- Puts off what could not be looked at; the monitors' locks are held.
+UPDATE incidents
+SET next_deadline_at = %(until)s
+WHERE id = ANY(%(ids)s::uuid[]) AND resolved_at IS NULL
 
 -- name: waiting_monitors
 -- Names the monitors of a workspace with incidents that wait for something. Index: incidents_unresolved.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from luota_svc.model.batch import IncidentChange, NewEvent, ToldRoute
+from luota_svc.model.errors import LuotaError
 from luota_svc.model.incident_deadlines import DueIncident, LookedAt
 from luota_svc.model.routes import RouteMatch
 from luota_svc.rules.incident_deadlines import Look, Word, look
@@ -15,22 +17,43 @@ from luota_svc.rules.quiet import quiet_until
 from luota_svc.rules.routing import RoutedDuty, route_change, route_reminder
 from luota_svc.store import duties, incident_deadlines, quiet
 from luota_svc.store.database import Unit
+from luota_svc.telemetry import names
 from luota_svc.usecases.duties import new_duty
 from luota_svc.usecases.incident_ledger import RULE_ACTOR
 from luota_svc.usecases.installation import Installation
 
 BATCH_MAX: Final = 500
+_SET_ASIDE: Final = timedelta(minutes=5)
+_LOG = logging.getLogger(__name__)
 
 
 async def sweep_incidents(at: Installation) -> int:
     """Look at incidents that are due, at most 500, in one transaction; return how many were looked at.
 
     Those on monitors that somebody else holds at this moment are left for the next call; so are those that another
-    replica looks at. Fewer than 500 means that nothing else is due that could be had.
+    replica looks at. Fewer than 500 means that nothing else is due that could be had. One that fails even alone is set
+    aside for a while. Raises Unavailable where PostgreSQL is away.
     """
+    limit = BATCH_MAX
+    while True:
+        taken: dict[UUID, UUID] = {}
+        try:
+            return await _sweep(at, limit, taken)
+        except LuotaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as said below
+            # Whatever it is, it must not keep the others from being looked at; a half finds out whose fault it is.
+            _LOG.warning(names.LOG_SWEEP_FAILED, exc_info=error, extra={"limit": limit})
+            if limit == 1:
+                return await _set_aside(at, taken)
+            limit //= 2
+
+
+async def _sweep(at: Installation, limit: int, taken: dict[UUID, UUID]) -> int:
     now = at.clock.now()
     async with at.database.unit() as unit:
-        due = await incident_deadlines.find_due(unit, now, BATCH_MAX)
+        due = await incident_deadlines.find_due(unit, now, limit)
+        taken.update(due)
         if not due:
             return 0
         monitors = await incident_deadlines.lock_free_monitors(unit, set(due.values()))
@@ -39,6 +62,12 @@ async def sweep_incidents(at: Installation) -> int:
         if held:
             await _look_at(at, unit, held, monitors, now)
         return len(held)
+
+
+async def _set_aside(at: Installation, taken: dict[UUID, UUID]) -> int:
+    async with at.database.unit() as unit:
+        await incident_deadlines.set_aside(unit, taken, at.clock.now() + _SET_ASIDE)
+    return len(taken)
 
 
 async def _look_at(
