@@ -86,8 +86,8 @@ NO_FILTER = {
     "opened_before": None,
 }
 OF_HOUSE = {"workspace_id": HOUSE, "monitor_id": MONITOR, "severity": "error"}
-# As an incident that opened an hour before the newest entry.
-OF_AUDIT = {"workspace_id": HOUSE, "since": datetime.now(UTC) + timedelta(seconds=ROWS - 3_600)}
+# As an incident that opened twenty minutes before the newest entry.
+OF_AUDIT = {"workspace_id": HOUSE, "since": datetime.now(UTC) + timedelta(seconds=ROWS - 1_200)}
 
 CASES = [
     ("workspaces", "page", {"only": None, "after": None, "limit": 51}, "workspaces_slug_key"),
