@@ -93,6 +93,9 @@ def _next_stale(watch: Watch, gaps: Sequence[Gap], judged_from: datetime, settle
     """Return when the newest change will be too old; None once that was said, until a newer one comes."""
     assert watch.max_age_seconds is not None
     begin = judged_from if watch.last_fresh_at is None else max(judged_from, watch.last_fresh_at)
+    if watch.last_fresh_at is not None and watch.last_heard_at is not None and watch.last_heard_at >= judged_from:
+        # Somebody has spoken since: how old the newest change is, is known.
+        begin = watch.last_fresh_at
     deadline_at = begin + timedelta(seconds=watch.max_age_seconds)
     if deadline_at <= settled_until:
         return None
