@@ -28,6 +28,12 @@ CASES = [
     (errors.RunConflict(RUN), code_pb2.FAILED_PRECONDITION, "Run already succeeded", {"ErrorInfo"}),
     (errors.ResourceConflict("Taken"), code_pb2.FAILED_PRECONDITION, "Taken", {"ErrorInfo"}),
     (
+        errors.WatcherTooSlow(),
+        code_pb2.RESOURCE_EXHAUSTED,
+        "Watcher too slow; go on from the last cursor",
+        {"ErrorInfo"},
+    ),
+    (
         errors.RateLimited(policy="ingest.monitor_token.minute", limit=60, retry_after_seconds=21),
         code_pb2.RESOURCE_EXHAUSTED,
         "Rate limit exceeded",

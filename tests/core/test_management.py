@@ -28,12 +28,18 @@ from luota_svc.model.errors import InvalidOperatorToken, InvalidRequest, NotFoun
 from luota_svc.model.signals import Evidence, Report, SignalType
 from luota_svc.rules.ingest_key import parse_token
 from luota_svc.telemetry.tracing_setup import build_tracing
+from luota_svc.usecases.watching import Watching
+
+
+def core_of(installation, *, tracing=None, ingest=()) -> LocalCore:
+    watching = Watching(installation)
+    return LocalCore(installation, ingest=dict(ingest), watching=watching, tracing=tracing or build_tracing({}))
 
 
 @pytest.fixture
 def ask(installation):
     """Call one method by its short name."""
-    methods = LocalCore(installation, ingest={}, tracing=build_tracing({})).methods
+    methods = core_of(installation).methods
     by_name = {name.rpartition("/")[2]: method for name, method in methods.items()}
 
     async def ask(caller: Caller, name: str, request: Message, **words):
@@ -56,7 +62,9 @@ def test_every_method_of_the_contract_but_ingest_is_carried_out(installation):
         if service.full_name != INGEST_SERVICE
         for method in service.methods
     }
-    assert set(LocalCore(installation, ingest={}, tracing=build_tracing({})).methods) == described
+    core = core_of(installation)
+    assert {*core.methods, *core.streams} == described
+    assert set(core.streams) == {"luota.v1.IncidentService/WatchIncidents"}
 
 
 async def test_methods_of_ingest_stand_beside_those_of_management_under_a_span_of_the_use_case(installation):
@@ -68,7 +76,7 @@ async def test_methods_of_ingest_stand_beside_those_of_management_under_a_span_o
 
     exporter = InMemorySpanExporter()
     tracing = build_tracing({"OTEL_TRACES_SAMPLER_ARG": "1"}, exporter=exporter)
-    core = LocalCore(installation, ingest={"luota.v1.IngestService/Ping": ping}, tracing=tracing)
+    core = core_of(installation, tracing=tracing, ingest={"luota.v1.IngestService/Ping": ping})
     call = Caller(installation, "").call()
     door = tracing.rpc_span(method="luota.v1.IngestService/Ping", traceparent=None, request_id="req-1")
     call.traceparent = door.traceparent
@@ -84,7 +92,7 @@ async def test_methods_of_ingest_stand_beside_those_of_management_under_a_span_o
 
 
 async def test_no_method_answers_without_an_operators_token(installation):
-    methods = LocalCore(installation, ingest={}, tracing=build_tracing({})).methods
+    methods = core_of(installation).methods
     stranger = Caller(installation, "")
     for service in contract_services():
         for method in service.methods:

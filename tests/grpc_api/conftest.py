@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from luota.v1 import ingest_service_pb2 as ingest
+from luota.v1.incident_service_pb2 import WatchIncidentsResponse
 from luota_svc.clock import RealClock
 from luota_svc.grpc_api import GrpcServer, Hooks
 from luota_svc.grpc_api.methods import contract_services
@@ -35,6 +36,7 @@ PING = "luota.v1.IngestService/Ping"
 BATCH = "luota.v1.IngestService/BatchIngest"
 CREATE_MONITOR = "luota.v1.MonitorService/CreateMonitor"
 GET_MONITOR = "luota.v1.MonitorService/GetMonitor"
+WATCH = "luota.v1.IncidentService/WatchIncidents"
 WAIT = 5.0
 
 
@@ -56,7 +58,26 @@ class StubCore:
             )
             for service in contract_services()
             for method in service.methods
+            if not method.server_streaming
         }
+        self.watch: list[Any] = []
+        self.watch_ended = asyncio.Event()
+        self.streams = {WATCH: self._stream}
+
+    async def _stream(self, call: Call, request: Message) -> AsyncGenerator[Message, None]:
+        """Play what a test wrote into `watch`: messages, errors to raise, events to wait for."""
+        self.calls.append((call, request))
+        self.called.set()
+        try:
+            for step in self.watch or [WatchIncidentsResponse(cursor="c0")]:
+                if isinstance(step, asyncio.Event):
+                    await step.wait()
+                elif isinstance(step, BaseException):
+                    raise step
+                else:
+                    yield step
+        finally:
+            self.watch_ended.set()
 
     def _method(self, name: str, answer: type[Message]) -> Any:
         async def call(call: Call, request: Message) -> Message:
@@ -108,7 +129,7 @@ class Bench:
     def unstarted(self, *, tracing: Tracing | None = None, reflect: bool = True) -> GrpcServer:
         """Another server over the same core."""
         hooks = self.hooks if tracing is None else replace(self.hooks, tracing=tracing)
-        return GrpcServer(self.core.methods, hooks=hooks, clock=self.clock, reflect=reflect)
+        return GrpcServer(self.core.methods, self.core.streams, hooks=hooks, clock=self.clock, reflect=reflect)
 
     def towards(self, port: int) -> Bench:
         """The same bench with a channel to another server, which the test closes."""
@@ -191,7 +212,7 @@ async def running(core: StubCore, **options: Any) -> AsyncIterator[Bench]:
     access = AccessLog(lines, now=clock.now, scrub=scrub)  # type: ignore[arg-type]
     hooks = Hooks(tracing=build_tracing(), metrics=metrics, access=access, record=records.append)
     trusted = parse_networks(["127.0.0.0/8"])
-    server = GrpcServer(core.methods, hooks=hooks, clock=clock, trusted_proxies=trusted, **options)
+    server = GrpcServer(core.methods, core.streams, hooks=hooks, clock=clock, trusted_proxies=trusted, **options)
     port = await server.start("127.0.0.1:0")
     await server.set_ready(True)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -9,7 +9,7 @@ import pytest
 from tests.grpc_api.conftest import GET_MONITOR, START, Bench
 
 from luota_svc.grpc_api import AddressTaken
-from luota_svc.grpc_api.methods import ContractBroken, bind_methods
+from luota_svc.grpc_api.methods import ContractBroken, bind_methods, bind_streams
 
 
 async def test_a_second_server_on_the_port_is_told_so_in_one_line(
@@ -47,6 +47,11 @@ async def test_a_method_without_an_implementation_stops_the_start(bench: Bench) 
     del methods[GET_MONITOR]
     with pytest.raises(ContractBroken, match="not implemented: " + re.escape(GET_MONITOR)):
         bind_methods(methods)
+
+
+async def test_a_stream_without_an_implementation_stops_the_start() -> None:
+    with pytest.raises(ContractBroken, match=r"not implemented: luota\.v1\.IncidentService/WatchIncidents"):
+        bind_streams({})
 
 
 async def test_an_implementation_of_no_method_stops_the_start(bench: Bench) -> None:

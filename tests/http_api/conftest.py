@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.http_api.wire import Connection, Response, request_bytes
 
 from luota.v1 import ingest_service_pb2 as ingest
+from luota.v1.incident_service_pb2 import WatchIncidentsResponse
 from luota_svc.clock import RealClock
 from luota_svc.http_api.app import HttpDoor, build_app
+from luota_svc.http_api.bindings import services
 from luota_svc.http_api.journal import Journal
 from luota_svc.http_api.probes import Probes
 from luota_svc.http_api.protocol import Bounds
 from luota_svc.http_api.server import HttpServer
-from luota_svc.http_api.transcoder import services
 from luota_svc.model.call import Call
 from luota_svc.model.requests import RequestRecord
 from luota_svc.rules.address import parse_networks
@@ -71,7 +72,25 @@ class StubCore:
             f"{service.full_name}/{method.name}": self._method(method.name, GetMessageClass(method.output_type))
             for service in services()
             for method in service.methods
+            if not method.server_streaming
         }
+        self.watch: list[Any] = []
+        self.watch_ended = asyncio.Event()
+        self.streams = {"luota.v1.IncidentService/WatchIncidents": self._stream}
+
+    async def _stream(self, call: Call, request: Message) -> AsyncGenerator[Message, None]:
+        """Play what a test wrote into `watch`: messages, errors to raise, events to wait for."""
+        self.calls.append(("WatchIncidents", call, request))
+        try:
+            for step in self.watch or [WatchIncidentsResponse(cursor="c0")]:
+                if isinstance(step, asyncio.Event):
+                    await step.wait()
+                elif isinstance(step, BaseException):
+                    raise step
+                else:
+                    yield step
+        finally:
+            self.watch_ended.set()
 
     def _method(self, name: str, answer: type[Message]) -> Any:
         async def method(call: Call, request: Message) -> Message:
@@ -121,7 +140,12 @@ class Door:
         )
         probes = Probes(lambda: self.live, lambda: self.ready, self.metrics.render)
         return build_app(
-            self.core.methods, clock=clock, journal=journal, probes=probes, trusted_proxies=parse_networks(trusted)
+            self.core.methods,
+            self.core.streams,
+            clock=clock,
+            journal=journal,
+            probes=probes,
+            trusted_proxies=parse_networks(trusted),
         )
 
     async def connect(self) -> Connection:

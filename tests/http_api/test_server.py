@@ -177,4 +177,6 @@ async def test_a_method_without_an_implementation_is_a_mistake_of_the_start(door
     for missing in ("luota.v1.IngestService/Ping", "luota.v1.MonitorService/GetMonitor"):
         fewer = {name: method for name, method in methods.items() if name != missing}
         with pytest.raises(LookupError, match=missing):
-            build_app(fewer, clock=RealClock(), journal=door.app().journal, probes=Probes(bool, bool))
+            build_app(
+                fewer, door.core.streams, clock=RealClock(), journal=door.app().journal, probes=Probes(bool, bool)
+            )

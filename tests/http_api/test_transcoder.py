@@ -8,10 +8,17 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from tests.http_api.conftest import MONITOR, RUN, Door
 
-from luota.v1 import incidents_pb2, monitor_service_pb2, monitors_pb2, support_service_pb2, workspaces_pb2
+from luota.v1 import (
+    incident_service_pb2,
+    incidents_pb2,
+    monitor_service_pb2,
+    monitors_pb2,
+    support_service_pb2,
+    workspaces_pb2,
+)
 from luota.v1.signals_pb2 import Evidence, Signal
+from luota_svc.http_api.bindings import bindings
 from luota_svc.http_api.json_output import to_json
-from luota_svc.http_api.transcoder import bindings
 from luota_svc.model.errors import InvalidOperatorToken
 
 WORKSPACE = "0190163d-8694-739b-aea5-966c26f8ad93"
@@ -74,7 +81,7 @@ async def test_queries_fill_what_path_and_body_leave(door: Door) -> None:
     )
     assert (await door.ask("GET", path)).status == 200
     request = door.core.request
-    assert request.state == incidents_pb2.INCIDENT_STATE_OPEN
+    assert request.state == incident_service_pb2.INCIDENT_STATE_FILTER_OPEN
     assert request.kind == incidents_pb2.INCIDENT_KIND_FAILED
     assert (request.page_size, request.page_token, request.monitor_id) == (5, "a+b=", MONITOR)
 

@@ -80,3 +80,43 @@ class Connection:
         self.writer.close()
         with suppress(ConnectionError):
             await self.writer.wait_closed()
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event as it came; a field that it has not is ""."""
+
+    id: str
+    event: str
+    data: str
+    comment: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
+class EventStream:
+    """The events of one answer that comes in chunks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def begin(self, raw: bytes) -> Response:
+        """Send the request and return the head of the answer; a refusal comes with its body."""
+        await self._connection.send(raw)
+        return await self._connection.response()
+
+    async def next(self) -> Event | None:
+        """Return the next event, or None where the answer ends as HTTP asks."""
+        async with asyncio.timeout(WAIT):
+            size = int((await self._connection.reader.readuntil(b"\r\n"))[:-2], 16)
+            chunk = await self._connection.reader.readexactly(size + 2)
+        if size == 0:
+            return None
+        text = chunk[:-2].decode()
+        WITNESS.hears("an event", [text])
+        assert text.endswith("\n\n"), text
+        fields = {"id": "", "event": "", "data": "", "": ""}
+        fields.update(line.split(": ", 1) for line in text.rstrip("\n").split("\n"))
+        return Event(fields["id"], fields["event"], fields["data"], fields[""])

@@ -122,3 +122,23 @@ class ListIncidentEventsResponse(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[_incidents_pb2.IncidentEvent]
     next_page_token: str
     def __init__(self, events: _Optional[_Iterable[_Union[_incidents_pb2.IncidentEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WatchIncidentsRequest(_message.Message):
+    __slots__ = ("workspace_id", "incident_id", "cursor")
+    WORKSPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    INCIDENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    workspace_id: str
+    incident_id: str
+    cursor: str
+    def __init__(self, workspace_id: _Optional[str] = ..., incident_id: _Optional[str] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class WatchIncidentsResponse(_message.Message):
+    __slots__ = ("cursor", "event", "incident")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    INCIDENT_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
+    event: _incidents_pb2.IncidentEvent
+    incident: _incidents_pb2.Incident
+    def __init__(self, cursor: _Optional[str] = ..., event: _Optional[_Union[_incidents_pb2.IncidentEvent, _Mapping]] = ..., incident: _Optional[_Union[_incidents_pb2.Incident, _Mapping]] = ...) -> None: ...

@@ -66,6 +66,11 @@ class IncidentServiceStub:
                 request_serializer=luota_dot_v1_dot_incident__service__pb2.ResolveIncidentRequest.SerializeToString,
                 response_deserializer=luota_dot_v1_dot_incidents__pb2.Incident.FromString,
                 _registered_method=True)
+        self.WatchIncidents = channel.unary_stream(
+                '/luota.v1.IncidentService/WatchIncidents',
+                request_serializer=luota_dot_v1_dot_incident__service__pb2.WatchIncidentsRequest.SerializeToString,
+                response_deserializer=luota_dot_v1_dot_incident__service__pb2.WatchIncidentsResponse.FromString,
+                _registered_method=True)
         self.ListIncidentEvents = channel.unary_unary(
                 '/luota.v1.IncidentService/ListIncidentEvents',
                 request_serializer=luota_dot_v1_dot_incident__service__pb2.ListIncidentEventsRequest.SerializeToString,
@@ -120,6 +125,16 @@ class IncidentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchIncidents(self, request, context):
+        """Tells what happens to incidents as soon as it is settled, each entry of a timeline once and in order. Without a
+        cursor it begins now. The first answer holds a cursor only, as does one every 15 seconds in which nothing happens.
+        After a break the last cursor goes on where it ended, at any replica; up to seven days later.
+        Over HTTP it is a stream of server-sent events, whose ids are the cursors.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListIncidentEvents(self, request, context):
         """Lists an incident's timeline, in order.
         """
@@ -159,6 +174,11 @@ def add_IncidentServiceServicer_to_server(servicer, server):
                     servicer.ResolveIncident,
                     request_deserializer=luota_dot_v1_dot_incident__service__pb2.ResolveIncidentRequest.FromString,
                     response_serializer=luota_dot_v1_dot_incidents__pb2.Incident.SerializeToString,
+            ),
+            'WatchIncidents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchIncidents,
+                    request_deserializer=luota_dot_v1_dot_incident__service__pb2.WatchIncidentsRequest.FromString,
+                    response_serializer=luota_dot_v1_dot_incident__service__pb2.WatchIncidentsResponse.SerializeToString,
             ),
             'ListIncidentEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListIncidentEvents,
@@ -329,6 +349,33 @@ class IncidentService:
             '/luota.v1.IncidentService/ResolveIncident',
             luota_dot_v1_dot_incident__service__pb2.ResolveIncidentRequest.SerializeToString,
             luota_dot_v1_dot_incidents__pb2.Incident.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchIncidents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/luota.v1.IncidentService/WatchIncidents',
+            luota_dot_v1_dot_incident__service__pb2.WatchIncidentsRequest.SerializeToString,
+            luota_dot_v1_dot_incident__service__pb2.WatchIncidentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,12 @@ class IncidentServiceStub:
     """Writes a note on the timeline, also of one that has ended. Every call writes one."""
     ResolveIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.ResolveIncidentRequest, _incidents_pb2.Incident]
     """Ends one by hand; consumes the present breach. Repeating it changes nothing."""
+    WatchIncidents: _grpc.UnaryStreamMultiCallable[_incident_service_pb2.WatchIncidentsRequest, _incident_service_pb2.WatchIncidentsResponse]
+    """Tells what happens to incidents as soon as it is settled, each entry of a timeline once and in order. Without a
+    cursor it begins now. The first answer holds a cursor only, as does one every 15 seconds in which nothing happens.
+    After a break the last cursor goes on where it ended, at any replica; up to seven days later.
+    Over HTTP it is a stream of server-sent events, whose ids are the cursors.
+    """
     ListIncidentEvents: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.ListIncidentEventsRequest, _incident_service_pb2.ListIncidentEventsResponse]
     """Lists an incident's timeline, in order."""
 
@@ -70,6 +76,12 @@ class IncidentServiceAsyncStub(IncidentServiceStub):
     """Writes a note on the timeline, also of one that has ended. Every call writes one."""
     ResolveIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.ResolveIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
     """Ends one by hand; consumes the present breach. Repeating it changes nothing."""
+    WatchIncidents: _aio.UnaryStreamMultiCallable[_incident_service_pb2.WatchIncidentsRequest, _incident_service_pb2.WatchIncidentsResponse]  # type: ignore[assignment]
+    """Tells what happens to incidents as soon as it is settled, each entry of a timeline once and in order. Without a
+    cursor it begins now. The first answer holds a cursor only, as does one every 15 seconds in which nothing happens.
+    After a break the last cursor goes on where it ended, at any replica; up to seven days later.
+    Over HTTP it is a stream of server-sent events, whose ids are the cursors.
+    """
     ListIncidentEvents: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.ListIncidentEventsRequest, _incident_service_pb2.ListIncidentEventsResponse]  # type: ignore[assignment]
     """Lists an incident's timeline, in order."""
 
@@ -125,6 +137,18 @@ class IncidentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_incidents_pb2.Incident, _abc.Awaitable[_incidents_pb2.Incident]]:
         """Ends one by hand; consumes the present breach. Repeating it changes nothing."""
+
+    @_abc_1.abstractmethod
+    def WatchIncidents(
+        self,
+        request: _incident_service_pb2.WatchIncidentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_incident_service_pb2.WatchIncidentsResponse], _abc.AsyncIterator[_incident_service_pb2.WatchIncidentsResponse]]:
+        """Tells what happens to incidents as soon as it is settled, each entry of a timeline once and in order. Without a
+        cursor it begins now. The first answer holds a cursor only, as does one every 15 seconds in which nothing happens.
+        After a break the last cursor goes on where it ended, at any replica; up to seven days later.
+        Over HTTP it is a stream of server-sent events, whose ids are the cursors.
+        """
 
     @_abc_1.abstractmethod
     def ListIncidentEvents(

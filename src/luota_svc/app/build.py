@@ -39,6 +39,7 @@ from luota_svc.usecases.liveness import BEAT_SECONDS, Liveness, forget_old_liven
 from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
+from luota_svc.usecases.watching import Watching
 from luota_svc.workers.sweep import Pulse, Sweeper
 from luota_svc.workers.upkeep import Upkeep
 
@@ -174,7 +175,9 @@ async def _build_service(
     lifecycle.on_stop("ingest lanes", lanes.stop, 5.0)
     ingest = Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=key_usage.note)
     reporting = IngestCore(ingest, public_url=installation.public_url)
-    core = LocalCore(installation, ingest=reporting.methods(), tracing=tracing)
+    watching = Watching(installation)
+    lifecycle.on_stop("watching", watching.stop, 1.0)
+    core = LocalCore(installation, ingest=reporting.methods(), watching=watching, tracing=tracing)
     pulse = Pulse(Liveness(batches, clock, moving=lambda: lanes.moving).beat, every_seconds=BEAT_SECONDS)
     lifecycle.on_stop("pulse", pulse.stop, 3.0)
     sweeper = await _build_sweeper(url, installation, metrics, lifecycle)
@@ -214,6 +217,7 @@ async def _open_doors(
     access = logging.access
     grpc = GrpcServer(
         core.methods,
+        core.streams,
         hooks=Hooks(tracing=tracing, metrics=metrics, access=access, record=record),
         clock=clock,
         trusted_proxies=settings.doors.trusted_proxies,
@@ -230,6 +234,7 @@ async def _open_doors(
     readiness = Readiness(database, grpc.set_ready, prepare=prepare)
     app = build_app(
         core.methods,
+        core.streams,
         clock=clock,
         journal=Journal(clock=clock, tracing=tracing, metrics=metrics, access=access.access, record=record),
         probes=Probes(

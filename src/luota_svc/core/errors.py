@@ -28,6 +28,7 @@ from luota_svc.model.errors import (
     RunConflict,
     Unavailable,
     UnsupportedMediaType,
+    WatcherTooSlow,
 )
 from luota_svc.model.runs import RunState, RunView
 
@@ -146,6 +147,11 @@ def _(error: RateLimited) -> _Said:
 
 
 @_said.register
+def _(error: WatcherTooSlow) -> _Said:
+    return code_pb2.RESOURCE_EXHAUSTED, str(error), (_info("WATCHER_TOO_SLOW"),)
+
+
+@_said.register
 def _(error: Unavailable) -> _Said:
     retry = RetryInfo(retry_delay=Duration(seconds=error.retry_after_seconds))
     return code_pb2.UNAVAILABLE, "Service unavailable", (retry,)
@@ -172,6 +178,8 @@ def _by_reason(info: ErrorInfo, message: str, bad: BadRequest, retry: RetryInfo)
             return RunConflict(_run_of(info))
         case "RESOURCE_CONFLICT":
             return ResourceConflict(message)
+        case "WATCHER_TOO_SLOW":
+            return WatcherTooSlow()
         case "RATE_LIMIT_EXCEEDED":
             seconds = max(1, retry.retry_delay.seconds)
             return RateLimited(policy=metadata["policy"], limit=int(metadata["limit"]), retry_after_seconds=seconds)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from luota.v1.incident_service_pb2 import WatchIncidentsRequest
 from luota_svc.core import (
     incidents,
     keys,
@@ -19,17 +21,20 @@ from luota_svc.core import (
     schedules,
     signals,
     support,
+    watching,
     workspaces,
 )
 from luota_svc.core.convert import refuse_nul
-from luota_svc.core.methods import Method
+from luota_svc.core.methods import Method, Stream
 from luota_svc.model.call import Call
 from luota_svc.telemetry import names
 from luota_svc.telemetry.traces import Tracing
 from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.watching import Watching
 
 Managed = Callable[[Installation, Call, Any], Awaitable[Message]]
 
+WATCH_INCIDENTS: Final = "luota.v1.IncidentService/WatchIncidents"
 MANAGEMENT: Final[Mapping[str, Managed]] = {
     "luota.v1.WorkspaceService/CreateWorkspace": workspaces.create_workspace,
     "luota.v1.WorkspaceService/GetWorkspace": workspaces.get_workspace,
@@ -78,13 +83,22 @@ MANAGEMENT: Final[Mapping[str, Managed]] = {
 class LocalCore:
     """Every method of the contract, answered from this process's own database."""
 
-    def __init__(self, installation: Installation, *, ingest: Mapping[str, Method], tracing: Tracing) -> None:
+    def __init__(
+        self, installation: Installation, *, ingest: Mapping[str, Method], watching: Watching, tracing: Tracing
+    ) -> None:
         """Compose; `ingest` brings the methods of luota.v1.IngestService, which share a batch."""
         managed = {name: _bind(installation, method) for name, method in MANAGEMENT.items()}
         self._methods = MappingProxyType(
             {name: _traced(tracing, names.SPAN_MANAGE, method) for name, method in managed.items()}
             | {name: _traced(tracing, names.SPAN_INGEST, method) for name, method in ingest.items()}
         )
+
+        self._streams = MappingProxyType({WATCH_INCIDENTS: _watch(installation, watching)})
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """Return `luota.v1.IncidentService/WatchIncidents` -> stream."""
+        return self._streams
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -109,3 +123,14 @@ def _bind(installation: Installation, managed: Managed) -> Method:
         return await managed(installation, call, request)
 
     return method
+
+
+def _watch(installation: Installation, watched: Watching) -> Stream:
+    async def stream(call: Call, request: Message) -> AsyncGenerator[Message, None]:
+        refuse_nul(request)
+        assert isinstance(request, WatchIncidentsRequest)
+        async with aclosing(watching.watch_incidents(installation, watched, call, request)) as messages:
+            async for message in messages:
+                yield message
+
+    return stream

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 import luota.v1
-from luota_svc.core.methods import Method
+from luota_svc.core.methods import Method, Stream
 
 INGEST_SERVICE: Final = "luota.v1.IngestService"
 SIGNAL_BYTES_MAX: Final = 64 * 1024
@@ -41,6 +41,16 @@ class BoundMethod:
     batch: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BoundStream:
+    """One method that answers with a stream, with what carries it out."""
+
+    name: str
+    parse: Callable[[bytes], Message]
+    open: Stream
+    size_max: int = REQUEST_BYTES_MAX
+
+
 @cache
 def contract_services() -> tuple[ServiceDescriptor, ...]:
     """Return every service of package luota.v1, in order of name."""
@@ -54,22 +64,41 @@ def contract_services() -> tuple[ServiceDescriptor, ...]:
 
 
 def bind_methods(methods: Mapping[str, Method]) -> tuple[BoundMethod, ...]:
-    """Pair every method of the contract with its implementation; raise ContractBroken where either stands alone."""
-    described = {
-        f"{service.full_name}/{method.name}": method for service in contract_services() for method in service.methods
-    }
-    missing = sorted(described.keys() - methods.keys())
-    if missing:
-        raise ContractBroken(f"in luota.v1 but not implemented: {', '.join(missing)}")
-    unknown = sorted(methods.keys() - described.keys())
-    if unknown:
-        raise ContractBroken(f"implemented but not in luota.v1: {', '.join(unknown)}")
+    """Pair every method that answers once with its implementation; ContractBroken where either stands alone."""
+    described = _described(streaming=False)
+    _compare(described, methods)
     return tuple(_bind(name, method, methods[name]) for name, method in described.items())
 
 
+def bind_streams(streams: Mapping[str, Stream]) -> tuple[BoundStream, ...]:
+    """Pair every method that answers with a stream with its own; ContractBroken where either stands alone."""
+    described = _described(streaming=True)
+    _compare(described, streams)
+    return tuple(
+        BoundStream(name, GetMessageClass(method.input_type).FromString, streams[name])
+        for name, method in described.items()
+    )
+
+
+def _described(*, streaming: bool) -> dict[str, MethodDescriptor]:
+    described = {
+        f"{service.full_name}/{method.name}": method for service in contract_services() for method in service.methods
+    }
+    if any(method.client_streaming for method in described.values()):
+        raise ContractBroken("streams from a client are not served")
+    return {name: method for name, method in described.items() if method.server_streaming is streaming}
+
+
+def _compare(described: Mapping[str, MethodDescriptor], given: Mapping[str, object]) -> None:
+    missing = sorted(described.keys() - given.keys())
+    if missing:
+        raise ContractBroken(f"in luota.v1 but not implemented: {', '.join(missing)}")
+    unknown = sorted(given.keys() - described.keys())
+    if unknown:
+        raise ContractBroken(f"implemented but not in luota.v1: {', '.join(unknown)}")
+
+
 def _bind(name: str, method: MethodDescriptor, call: Method) -> BoundMethod:
-    if method.client_streaming or method.server_streaming:
-        raise ContractBroken(f"streams are not served: {name}")
     fields = method.input_type.fields_by_name
     ingest = name.startswith(f"{INGEST_SERVICE}/")
     batch = ingest and "signals" in fields

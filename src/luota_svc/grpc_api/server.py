@@ -13,12 +13,13 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 
 from luota_svc.clock import Clock
-from luota_svc.core.methods import Method
+from luota_svc.core.methods import Method, Stream
 from luota_svc.grpc_api.calls import CallReader
 from luota_svc.grpc_api.health import SERVICE_NAME as HEALTH_SERVICE
 from luota_svc.grpc_api.health import Readiness
-from luota_svc.grpc_api.methods import BoundMethod, bind_methods, contract_services
+from luota_svc.grpc_api.methods import BoundMethod, BoundStream, bind_methods, bind_streams, contract_services
 from luota_svc.grpc_api.observing import Hooks
+from luota_svc.grpc_api.streaming import Streaming
 from luota_svc.grpc_api.unary import Unary
 from luota_svc.rules.address import Network
 
@@ -41,6 +42,7 @@ class GrpcServer:
     def __init__(
         self,
         methods: Mapping[str, Method],
+        streams: Mapping[str, Stream],
         *,
         hooks: Hooks,
         clock: Clock,
@@ -48,9 +50,12 @@ class GrpcServer:
         reflect: bool = True,
         in_flight_max: int = IN_FLIGHT_MAX,
     ) -> None:
-        """Bind the contract to `methods` (raises ContractBroken where they differ). Opens nothing."""
+        """Bind the contract to `methods` and `streams` (raises ContractBroken where they differ). Opens nothing."""
         self._methods = bind_methods(methods)
-        self._unary = Unary(CallReader(clock, trusted_proxies), hooks, clock, in_flight_max=in_flight_max)
+        self._streams = bind_streams(streams)
+        reader = CallReader(clock, trusted_proxies)
+        self._unary = Unary(reader, hooks, clock, in_flight_max=in_flight_max)
+        self._streaming = Streaming(reader, hooks, clock)
         self._services = tuple(service.full_name for service in contract_services())
         self._readiness = Readiness(self._services)
         self._reflect = reflect
@@ -73,30 +78,35 @@ class GrpcServer:
     @property
     def running_count(self) -> int:
         """How many calls are being carried out, or are answered and not yet sent."""
-        return len(self._unary.running)
+        return len(self._running())
 
     async def set_ready(self, ready: bool) -> None:  # noqa: FBT001 - the verb says what the bool is
         """Turn grpc.health.v1 to SERVING or NOT_SERVING, for the process and every service."""
         await self._readiness.set(ready=ready)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Refuse new calls at once, let running ones end within the grace, cancel the rest. Twice-safe."""
+        """Refuse new calls and end streams at once, let running calls end in time, cancel the rest. Twice-safe."""
         server = self._server
         if server is None:
             return
         await self._readiness.close()
         stopping = asyncio.ensure_future(server.stop(grace_seconds))
+        self._streaming.drain()
         # The library's stop does not wait for a call that was aborted, and does wait for those who only watch.
-        if self._unary.running:
-            await asyncio.wait(self._unary.running.copy(), timeout=grace_seconds)
+        if running := self._running():
+            await asyncio.wait(running, timeout=grace_seconds)
         await server.stop(_STREAMS_SECONDS)
         await stopping
-        if self._unary.running:
-            await asyncio.wait(self._unary.running.copy(), timeout=1.0)  # cancelled by now: their last lines
+        if running := self._running():
+            await asyncio.wait(running, timeout=1.0)  # cancelled by now: their last lines
+
+    def _running(self) -> set[asyncio.Task[Any]]:
+        return self._unary.running | self._streaming.running
 
     async def _serve_on(self, server: grpc.aio.Server) -> None:
         # The first that knows a method takes it: the hot ones before all, and last the one that takes whatever comes.
-        server.add_generic_rpc_handlers((_Contract(self._unary, self._methods),))
+        contract = _Contract(self._unary, self._methods, self._streaming, self._streams)
+        server.add_generic_rpc_handlers((contract,))
         unregistered: Any = _Unregistered(server)
         await self._readiness.serve_on(unregistered)
         if self._reflect:
@@ -108,12 +118,14 @@ class GrpcServer:
 class _Contract(grpc.GenericRpcHandler):
     """Takes the methods of luota.v1."""
 
-    def __init__(self, unary: Unary, methods: Sequence[BoundMethod]) -> None:
+    def __init__(
+        self, unary: Unary, methods: Sequence[BoundMethod], streaming: Streaming, streams: Sequence[BoundStream]
+    ) -> None:
         # No (de)serializer: bytes come and go, so that size is checked before parsing and garbage is an
         # InvalidRequest of ours instead of an exception of the library's.
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             f"/{method.name}": grpc.unary_unary_rpc_method_handler(unary.behaviour(method)) for method in methods
-        }
+        } | {f"/{stream.name}": grpc.unary_stream_rpc_method_handler(streaming.behaviour(stream)) for stream in streams}
 
     def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
         return self._handlers.get(handler_call_details.method)

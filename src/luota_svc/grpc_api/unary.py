@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from luota_svc.clock import Clock
-from luota_svc.grpc_api.answers import reason_of, refuse, status_of, trailers_of
+from luota_svc.grpc_api.answers import trailers_of
 from luota_svc.grpc_api.calls import IDEMPOTENCY_KEY_MAX, CallReader
+from luota_svc.grpc_api.endings import Endings, parse
 from luota_svc.grpc_api.methods import BoundMethod
 from luota_svc.grpc_api.observing import Hooks
 from luota_svc.model.call import Call
-from luota_svc.model.errors import FieldProblem, InvalidRequest, LuotaError, PayloadTooLarge, Unavailable
-from luota_svc.telemetry import names
+from luota_svc.model.errors import FieldProblem, InvalidRequest, PayloadTooLarge, Unavailable
 from luota_svc.telemetry.context import bind_ids
 from luota_svc.telemetry.traces import Span
 
-log = logging.getLogger(__name__)
-
 # Core answers by `expires_at`; this much later the door answers for a core that did not.
 _BACKSTOP_SECONDS: Final = 0.25
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 Behaviour = Callable[[bytes, Any], Awaitable[bytes]]
 
@@ -38,6 +34,7 @@ class Unary:
         self.running: set[asyncio.Task[Any]] = set()
         self._reader = reader
         self._hooks = hooks
+        self._endings = Endings(hooks, clock)
         self._clock = clock
         self._in_flight_max = in_flight_max
 
@@ -71,11 +68,11 @@ class Unary:
             encoded = answer.SerializeToString()
         except asyncio.CancelledError:
             if not backstop.fired():
-                self._gave_up(call, span, context, started)
+                self._endings.gave_up(call, span, context, started)
                 raise
-            await self._refuse(call, span, context, Unavailable("no answer in time"), started)
+            await self._endings.refuse(call, span, context, Unavailable("no answer in time"), started)
         except Exception as error:  # noqa: BLE001 - the last place: whatever it is, the caller gets a status
-            await self._refuse(call, span, context, error, started)
+            await self._endings.refuse(call, span, context, error, started)
         finally:
             backstop.cancel()
         self._accepted(call, span, method, answer, started)
@@ -87,26 +84,10 @@ class Unary:
             raise PayloadTooLarge
         if len(self.running) > self._in_flight_max:
             raise Unavailable("too many calls in flight")
-        request = _parse(method, raw)
+        request = parse(method, raw)
         if method.key_field is not None and call.idempotency_key is not None:
             _fill_key(request, method.key_field, call.idempotency_key)
         return await method.call(call, request)
-
-    def _gave_up(self, call: Call, span: Span, context: Any, started: float) -> None:
-        """Note a client that hung up or let its deadline pass; what was on its way to the database may be kept."""
-        left = context.time_remaining()  # None where the caller set no deadline
-        code = grpc.StatusCode.CANCELLED if left is None or left > 0 else grpc.StatusCode.DEADLINE_EXCEEDED
-        self._hooks.answered(call, span, code.name, None, self._clock.monotonic() - started)
-
-    async def _refuse(self, call: Call, span: Span, context: Any, error: Exception, started: float) -> NoReturn:
-        if not isinstance(error, LuotaError):
-            log.error(names.LOG_INTERNAL_ERROR, exc_info=error, extra={"method": call.method})
-        status = status_of(error, call.request_id)
-        word, seconds = _CODES[status.code].name, self._clock.monotonic() - started
-        reason = reason_of(status)
-        self._hooks.answered(call, span, word, reason, seconds)
-        self._hooks.keep(call, span, word, reason, seconds)
-        await refuse(context, status, trailers_of(call))
 
     def _accepted(self, call: Call, span: Span, method: BoundMethod, answer: Message, started: float) -> None:
         seconds = self._clock.monotonic() - started
@@ -146,13 +127,6 @@ class _Backstop:
     def _fire(self) -> None:
         self._fired = True
         self._task.cancel()
-
-
-def _parse(method: BoundMethod, raw: bytes) -> Message:
-    try:
-        return method.parse(raw)
-    except DecodeError as error:
-        raise InvalidRequest(FieldProblem("", "The message cannot be decoded")) from error
 
 
 def _fill_key(request: Message, field: str, key: str) -> None:

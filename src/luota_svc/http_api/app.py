@@ -10,7 +10,7 @@ from typing import Final
 from starlette.routing import BaseRoute, Router
 
 from luota_svc.clock import Clock
-from luota_svc.core.methods import Method
+from luota_svc.core.methods import Method, Stream
 from luota_svc.http_api.errors import refusal_of
 from luota_svc.http_api.exchange import ClientGone, Exchange, Receive, Scope, Send, rate_limit_headers
 from luota_svc.http_api.ingest import IngestEndpoints
@@ -27,6 +27,7 @@ log: Final = logging.getLogger(__name__)
 
 def build_app(
     methods: Mapping[str, Method],
+    streams: Mapping[str, Stream],
     *,
     clock: Clock,
     journal: Journal,
@@ -40,9 +41,10 @@ def build_app(
     `surfaces` says what is exposed: `ingest`, `manage`. `more_routes` are served as they stand, last (the pages).
     """
     exposed = frozenset(surfaces)
+    draining = asyncio.Event()
     routes = [*probes.routes()]
     if "manage" in exposed:
-        routes += management_routes(methods, clock)
+        routes += management_routes(methods, streams, clock, draining)
     ingest = IngestEndpoints(methods, clock) if "ingest" in exposed else None
     return HttpDoor(
         ingest=ingest,
@@ -50,6 +52,7 @@ def build_app(
         clock=clock,
         journal=journal,
         trusted_proxies=trusted_proxies,
+        draining=draining,
     )
 
 
@@ -64,13 +67,19 @@ class HttpDoor:
         clock: Clock,
         journal: Journal,
         trusted_proxies: Sequence[Network],
+        draining: asyncio.Event,
     ) -> None:
         """Take the parts; built by `build_app`."""
         self._ingest = ingest
         self._router = router
         self._clock = clock
         self._trusted_proxies = trusted_proxies
+        self._draining = draining
         self.journal = journal
+
+    def end_streams(self) -> None:
+        """End every stream, now and from now on: none has an end of its own."""
+        self._draining.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever happens on the way."""

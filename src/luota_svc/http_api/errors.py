@@ -22,6 +22,7 @@ from luota_svc.model.errors import (
     RunConflict,
     Unavailable,
     UnsupportedMediaType,
+    WatcherTooSlow,
 )
 
 Header = tuple[bytes, bytes]
@@ -131,6 +132,11 @@ def _(error: RateLimited) -> Refusal:
         "limit": error.limit,
     }
     return Refusal(429, "rate_limit_exceeded", encode_json(body), (_retry_after(error.retry_after_seconds),))
+
+
+@refusal_of.register
+def _(error: WatcherTooSlow) -> Refusal:
+    return _coded(429, "watcher_too_slow", str(error))  # the end of a stream: the status went out long before
 
 
 @refusal_of.register

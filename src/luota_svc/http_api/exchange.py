@@ -165,6 +165,25 @@ class Exchange:
         await self._drain()
         await self._send({"type": "http.response.body", "body": b""})
 
+    async def begin_stream(self, status: int, *headers: Header) -> None:
+        """Send the head of an answer that comes in parts, of which nobody knows how many."""
+        self.status = status
+        fields = [*headers, (b"x-request-id", self.request_id.encode())]
+        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+
+    async def send_part(self, part: bytes) -> None:
+        """Send the next part; waits while the client reads too slowly."""
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def end_stream(self, part: bytes = b"") -> None:
+        """Send the last part."""
+        await self._send({"type": "http.response.body", "body": part})
+
+    async def wait_gone(self) -> None:
+        """Return when the client has closed the connection; the body has been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def answer_empty(self, status: int, *headers: Header) -> None:
         """Send an answer that has no body, such as 204."""
         self.status = status

@@ -65,11 +65,12 @@ class HttpServer:
             raise _in_words(error, self._host, self._port) from error
 
     async def stop(self, grace_seconds: float) -> None:
-        """Refuse new connections, let requests in flight finish for so long, then cut what is left."""
+        """Refuse new connections, end streams, let requests in flight finish for so long, then cut what is left."""
         server, self._server = self._server, None
         if server is None:
             return
         server.close()
+        self._app.end_streams()
         for connection in list(self._state.connections):
             connection.shutdown()
         await self._finish_tasks(grace_seconds)

@@ -103,6 +103,14 @@ class RateLimited(LuotaError):
         super().__init__("Rate limit exceeded")
 
 
+class WatcherTooSlow(LuotaError):
+    """Somebody who watches does not read what they are told. Their last cursor lets them go on."""
+
+    def __init__(self) -> None:
+        """There is one sentence for it."""
+        super().__init__("Watcher too slow; go on from the last cursor")
+
+
 class Unavailable(LuotaError):
     """PostgreSQL is away, or the queue in front of it is full. Retry the same call: it may have landed all the same.
 

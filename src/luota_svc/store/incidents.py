@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,6 +46,14 @@ async def get(unit: Unit, incident_id: UUID, now: datetime) -> Incident | None:
     """Return one as it stands at `now`, or None."""
     row = await unit.row(SQL["read"], {"ids": [incident_id], "now": now})
     return _incident(row) if row else None
+
+
+async def get_all(unit: Unit, incident_ids: Collection[UUID], now: datetime) -> dict[UUID, Incident]:
+    """Return these as they stand at `now`, by id."""
+    if not incident_ids:
+        return {}
+    rows = await unit.rows(SQL["read"], {"ids": list(incident_ids), "now": now})
+    return {row["id"]: _incident(row) for row in rows}
 
 
 async def page(
