@@ -541,6 +541,37 @@ OPERATORS: Final = [
         reason="RESOURCE_CONFLICT",
     ),
     Case(
+        "a maintenance window that says neither when nor why",
+        http="POST /v1/workspaces/{workspace}/maintenanceWindows",
+        body='{"timezone":"Moon/Base"}',
+        rpc="MaintenanceService/CreateMaintenanceWindow",
+        message={"workspace_id": "{workspace}", "maintenance_window": {"timezone": "Moon/Base"}},
+        bearer="{admin}",
+        status=400,
+        answer='{"code":"invalid_request",'
+        '"error":"startsAt: is required together with endsAt, or cron together with durationSeconds","details":['
+        '{"field":"startsAt","problem":"is required together with endsAt, or cron together with durationSeconds"},'
+        '{"field":"timezone","problem":"must be an IANA time zone such as Europe/Helsinki"},'
+        '{"field":"comment","problem":"must be 1 to 1000 characters"}]}',
+        code="INVALID_ARGUMENT",
+        error="startsAt: is required together with endsAt, or cron together with durationSeconds",
+        reason="INVALID_REQUEST",
+        kinds=("BadRequest",),
+    ),
+    Case(
+        "a viewer may not make a maintenance window",
+        http="POST /v1/workspaces/{workspace}/maintenanceWindows",
+        body='{"comment":"Disks"}',
+        rpc="MaintenanceService/CreateMaintenanceWindow",
+        message={"workspace_id": "{workspace}", "maintenance_window": {"comment": "Disks"}},
+        bearer="{viewer}",
+        status=403,
+        answer='{"code":"permission_denied","error":"This needs the role operator"}',
+        code="PERMISSION_DENIED",
+        error="This needs the role operator",
+        reason="PERMISSION_DENIED",
+    ),
+    Case(
         "a page size below zero",
         http="GET /v1/workspaces?pageSize=-1",
         rpc="WorkspaceService/ListWorkspaces",
@@ -558,6 +589,18 @@ MISSING: Final = [
         ("run to read", "GET /v1/runs/{nobody}", "MonitorService/GetRun", {"run_id": "{nobody}"}),
         ("incident", "GET /v1/incidents/{nobody}", "IncidentService/GetIncident", {"incident_id": "{nobody}"}),
         ("key", "POST /v1/keys/{nobody}:rotate", "WorkspaceService/RotateIngestKey", {"key_id": "{nobody}"}),
+        (
+            "maintenance window",
+            "GET /v1/maintenanceWindows/{nobody}",
+            "MaintenanceService/GetMaintenanceWindow",
+            {"maintenance_window_id": "{nobody}"},
+        ),
+        (
+            "maintenance window to call off",
+            "DELETE /v1/maintenanceWindows/{nobody}",
+            "MaintenanceService/CancelMaintenanceWindow",
+            {"maintenance_window_id": "{nobody}"},
+        ),
         ("id at all", "GET /v1/monitors/42", "MonitorService/GetMonitor", {"monitor_id": "42"}),
     )
 ]

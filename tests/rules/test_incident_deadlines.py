@@ -97,7 +97,7 @@ CASES = [
         minutes(10),
     ),
     (
-        "acknowledgement over, without reminders: who was never told is told now",
+        "acknowledgement over, without reminders: told once again",
         waiting(ACKNOWLEDGED, until=NOW),
         None,
         0,
@@ -168,7 +168,7 @@ CASES = [
         minutes(0.5),
     ),
     (
-        "reminders were switched off",
+        "a word that waited for the end of a quiet time, without reminders",
         waiting(remind=NOW),
         None,
         0,

@@ -428,22 +428,36 @@ async def test_an_acknowledgement_ends_and_reminders_go_on(scene):
     assert await scene.told() == ["opened", "reminder"]
 
 
-async def test_without_reminders_the_end_of_an_acknowledgement_is_told_only_where_nobody_was_told_before(scene):
-    told = await scene.fail()
+async def test_the_end_of_an_acknowledgement_is_told_once_where_nobody_is_reminded(scene):
+    incident = await scene.fail()
     await scene.deliver()
-    await scene.acknowledge(told, 600)
+    await scene.acknowledge(incident, 600)
     await scene.sweep(600)
-    assert (await scene.row(told))["state"] == "open"
-    assert await scene.told() == ["opened"]
-    await scene.succeed()
-    await scene.deliver()
+    assert (await scene.row(incident))["state"] == "open"
+    assert await scene.told() == ["opened", "reminder"]
+    assert await scene.sweep(86_400) == 0
+
+
+async def test_the_end_of_an_acknowledgement_is_the_first_word_where_nobody_was_told(scene):
     await scene.mute(600)
-    silent = await scene.fail()
-    await scene.acknowledge(silent, 1_200)
+    incident = await scene.fail()
+    await scene.acknowledge(incident, 1_200)
     await scene.sweep(600)
-    assert await scene.told() == ["opened", "resolved"]
+    assert await scene.told() == []
     await scene.sweep(600)
-    assert await scene.told() == ["opened", "resolved", "opened"]
+    assert await scene.told() == ["opened"]
+
+
+async def test_another_interval_of_reminders_holds_for_what_stands(scene):
+    await scene.fail()
+    await scene.deliver()
+    await scene.remind(600)
+    await scene.sweep(600)
+    assert await scene.told() == ["opened", "reminder"]
+    await scene.deliver()
+    await scene.remind(0)
+    await scene.sweep(86_400)
+    assert await scene.told() == ["opened", "reminder"]
 
 
 async def test_an_acknowledgement_without_an_end_is_never_looked_at(scene):

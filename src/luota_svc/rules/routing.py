@@ -81,16 +81,9 @@ def route_change(
 
 
 def route_reminder(
-    change: IncidentChange,
-    routes: Sequence[RouteMatch],
-    told: Iterable[ToldRoute],
-    now: datetime,
-    *,
-    repeats: bool = True,
+    change: IncidentChange, routes: Sequence[RouteMatch], told: Iterable[ToldRoute], now: datetime
 ) -> tuple[RoutedDuty, ...]:
     """Decide who is reminded of an incident that stands: whoever was told of it and has no word about it coming.
-
-    Unless `repeats`, nobody is told a second time.
 
     Where nobody was ever told, because it opened in a quiet time and was acknowledged in it or because no route
     matched then, it is told as if it opened now.
@@ -98,8 +91,6 @@ def route_reminder(
     before = [row for row in told if row.incident_id == change.incident_id]
     if not before:
         return _opened(change, routes, now)
-    if not repeats:
-        return ()
     coming = {row.route_id for row in before if row.state in _LIVE}
     reminded = {row.route_id for row in before} - coming
     return tuple(

@@ -86,6 +86,11 @@ async def look_at_monitors(unit: Unit, monitor_ids: Collection[UUID], now: datet
     await unit.run(SQL["look_now"], {"ids": list(monitor_ids), "now": now})
 
 
+async def set_reminders(unit: Unit, monitor_id: UUID, next_at: datetime | None) -> None:
+    """Let reminders of what stands on a monitor, whose lock is held, begin anew then, or end with None."""
+    await unit.run(SQL["set_reminders"], {"monitor_id": monitor_id, "next_at": next_at})
+
+
 def _due(row: DictRow) -> DueIncident:
     return DueIncident(
         id=row["id"],

@@ -65,6 +65,12 @@ WHERE workspace_id = %(workspace_id)s AND resolved_at IS NULL AND next_deadline_
 -- Takes the mutexes of all of these monitors.
 SELECT id FROM monitors WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 
+-- name: set_reminders
+-- Lets reminders of what is told begin anew, or end; the monitor's lock is held. Index: incidents_one_unresolved.
+UPDATE incidents
+SET next_reminder_at = %(next_at)s, next_deadline_at = coalesce(%(next_at)s::timestamptz, next_deadline_at)
+WHERE monitor_id = %(monitor_id)s AND resolved_at IS NULL AND state = 'open' AND NOT muted
+
 -- name: look_now
 -- Lets incidents be looked at at once; their monitors' locks are held. Index: incidents_one_unresolved.
 UPDATE incidents

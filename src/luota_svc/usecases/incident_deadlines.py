@@ -91,34 +91,26 @@ async def _look_at(
     await incident_deadlines.write(unit, looks)
     await incident_deadlines.append_events(unit, [event for looked_at in looks for event in _events(looked_at, now)])
     if words:
-        await _tell(at, unit, words, {i.id for i in held if remind_every[i.monitor_id]}, now)
+        await _tell(at, unit, words, now)
 
 
-async def _tell(
-    at: Installation, unit: Unit, words: Sequence[tuple[IncidentChange, Word]], reminded: set[UUID], now: datetime
-) -> None:
+async def _tell(at: Installation, unit: Unit, words: Sequence[tuple[IncidentChange, Word]], now: datetime) -> None:
     routes = await duties.routes(unit, *{change.workspace_id for change, _ in words})
     told = await duties.lock_told(unit, *(change.incident_id for change, _ in words))
     new = [
         new_duty(at.clock.new_id(), change, duty, now)
         for change, word in words
-        for duty in _routed(change, word, routes, told, now, reminds=change.incident_id in reminded)
+        for duty in _routed(change, word, routes, told, now)
     ]
     await duties.write(unit, new=new, cancelled=(), superseded=(), now=now)
 
 
 def _routed(
-    change: IncidentChange,
-    word: Word,
-    routes: Sequence[RouteMatch],
-    told: Sequence[ToldRoute],
-    now: datetime,
-    *,
-    reminds: bool,
+    change: IncidentChange, word: Word, routes: Sequence[RouteMatch], told: Sequence[ToldRoute], now: datetime
 ) -> Iterable[RoutedDuty]:
     if word is Word.OPENED:
         return route_change(change, routes, told, now).duties
-    return route_reminder(change, routes, told, now, repeats=reminds)
+    return route_reminder(change, routes, told, now)
 
 
 def _change(incident: DueIncident, found: Look, now: datetime) -> IncidentChange:

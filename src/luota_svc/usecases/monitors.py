@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -87,9 +87,7 @@ async def update_monitor(
         if settings != before.settings:
             await monitors.update(unit, before, settings, now)
             await settings_changed(unit, before, settings, now)
-            if settings.tags != before.settings.tags:
-                # Maintenance windows may cover it no more.
-                await incident_deadlines.look_at_monitors(unit, [before.id], now)
+            await _let_incidents_follow(unit, before, settings, now)
 
     return await _change(at, call, monitor_id, "monitor.update", write)
 
@@ -157,6 +155,16 @@ async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, w
             change = Change(action, monitor_id, after.workspace_id, monitor_fields(before), monitor_fields(after))
             await keep_audit(at.clock, unit, operator.author, change)
         return after
+
+
+async def _let_incidents_follow(unit: Unit, before: Monitor, settings: MonitorSettings, now: datetime) -> None:
+    """Let new settings hold for incidents that stand: another interval of reminders, other windows that cover them."""
+    every = settings.remind_every_seconds
+    if every != before.settings.remind_every_seconds:
+        next_at = now + timedelta(seconds=every) if every else None
+        await incident_deadlines.set_reminders(unit, before.id, next_at)
+    if settings.tags != before.settings.tags:
+        await incident_deadlines.look_at_monitors(unit, [before.id], now)
 
 
 async def _mute(unit: Unit, before: Monitor, until: datetime | None, now: datetime) -> None:
