@@ -1,5 +1,6 @@
 """Lists and look-ups read their index: no sort of a whole table, no scan of one, whatever page is asked for."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -139,6 +140,20 @@ CASES = [
         "maintenance_windows_standing",
     ),
     ("incidents", "read", {"ids": [UUID(int=n) for n in range(1, 51)], "now": AFTER["after_at"]}, "_of_incident"),
+    (
+        "watching",
+        "happenings",
+        {
+            "workspace_id": HOUSE,
+            "incident_id": None,
+            "after_transaction": "1",
+            "after_position": 0,
+            "up_to_transaction": str(2**63),
+            "up_to_position": 0,
+            "limit": 51,
+        },
+        "incident_events_watched",
+    ),
     ("audit", "page", {"workspace_id": HOUSE, **FIRST}, "_workspace_id_at_id_idx"),
     ("audit", "page", {"workspace_id": HOUSE, **AFTER}, "_workspace_id_at_id_idx"),
     ("packets", "frozen", {"incident_id": UUID(int=7)}, "incident_packets_pkey"),
@@ -180,3 +195,19 @@ def test_a_list_reads_its_index_and_little_else(filled, noun, name, parameters, 
     assert not scanned, scanned
     touched = sum(node["Actual Rows"] * node["Actual Loops"] for node in read if "Scan" in node["Node Type"])
     assert touched < ROWS / 10
+
+
+def test_the_queue_reads_its_own_index_by_a_plan_made_for_any_filter(filled):
+    statement = load_catalogue("incidents")["page_unresolved"]
+    names = sorted(set(re.findall(r"%\((\w+)\)s", statement)))
+    for number, name in enumerate(names, start=1):
+        statement = statement.replace(f"%({name})s", f"${number}")
+    filled.execute(f"PREPARE queue AS {statement}")
+    filled.execute("SET plan_cache_mode = force_generic_plan")
+    try:
+        arguments = ", ".join({"workspace_id": f"'{HOUSE}'", "limit": "51"}.get(name, "NULL") for name in names)
+        plan = filled.execute(f"EXPLAIN (FORMAT JSON) EXECUTE queue ({arguments})").fetchone()["QUERY PLAN"][0]["Plan"]
+    finally:
+        filled.execute("RESET plan_cache_mode")
+        filled.execute("DEALLOCATE queue")
+    assert {node["Index Name"] for node in nodes(plan) if "Index Name" in node} == {"incidents_unresolved"}
