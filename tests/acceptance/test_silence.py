@@ -56,7 +56,7 @@ def test_after_ten_minutes_without_us_no_incident_is_opened_for_our_own_silence(
         with psycopg.connect(database_url, autocommit=True) as database:
             eventually(lambda: database.execute("SELECT 1 FROM ingest_liveness").fetchone(), 10, "a beat")
     with psycopg.connect(database_url, autocommit=True) as database:
-        # Ten minutes pass at once: what was written is that much older. One was heard right before, one was silent long.
+        # Ten minutes pass at once: what was written is that much older. One was heard right before, one long before.
         database.execute("UPDATE ingest_liveness SET last_seen_at = last_seen_at - interval '10 minutes'")
         for monitor, minutes in ((ours, 11), (theirs, 17)):
             database.execute(
