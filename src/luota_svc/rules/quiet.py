@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from luota_svc.model.maintenance import Quietable, QuietWindow, Span, WindowScope, WindowTimes
@@ -55,7 +56,7 @@ def span_at(times: WindowTimes, at: datetime) -> Span | None:
         assert times.starts_at is not None
         assert times.ends_at is not None
         return Span(times.starts_at, times.ends_at) if times.starts_at <= at < times.ends_at else None
-    return _last_span(times, at + _TICK, at)
+    return _last_span(times, at, at)
 
 
 def next_start(times: WindowTimes, after: datetime) -> datetime | None:
@@ -81,13 +82,25 @@ def _span_up_to(times: WindowTimes, at: datetime) -> Span | None:
         assert times.starts_at is not None
         assert times.ends_at is not None
         return Span(times.starts_at, times.ends_at) if times.starts_at < at <= times.ends_at else None
-    return _last_span(times, at, at - _TICK)
+    return _last_span(times, at - _TICK, at - _TICK)
 
 
-def _last_span(times: WindowTimes, before: datetime, beyond: datetime) -> Span | None:
-    """Return the span of the cron line's last instant before one instant, if it ends after another."""
+def _last_span(times: WindowTimes, at: datetime, beyond: datetime) -> Span | None:
+    """Return the span of the cron line's last instant up to one instant, if it ends after another."""
     assert times.cron is not None
     assert times.duration_seconds is not None
-    duration = timedelta(seconds=times.duration_seconds)
-    begin = instant_before(times.cron, times.timezone, before, beyond - duration + _TICK)
-    return None if begin is None else Span(begin, begin + duration)
+    minute = at.replace(second=0, microsecond=0)
+    begin = _last_start(times.cron, times.timezone, times.duration_seconds, minute)
+    if begin is None:
+        return None
+    end = begin + timedelta(seconds=times.duration_seconds)
+    return Span(begin, end) if end > beyond else None
+
+
+@lru_cache(maxsize=4_096)
+def _last_start(line: str, timezone: str, within_seconds: int, minute: datetime) -> datetime | None:
+    """Return the last instant of a cron line up to a whole minute, if it is not longer ago than that.
+
+    Lines come on whole minutes, so one search serves every incident of a minute.
+    """
+    return instant_before(line, timezone, minute + _TICK, minute - timedelta(seconds=within_seconds))
