@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.doors.conftest import Luota
+from tests.doors.conftest import WAIT, Luota
 from tests.doors.test_stories import as_operator, code_of, manage
 
 from luota.v1 import maintenance_pb2 as pb
@@ -72,7 +73,9 @@ async def test_a_window_is_managed_at_both_doors(luota: Luota) -> None:
     assert listed["maintenanceWindows"] == [gone]
 
 
-async def test_a_failure_in_a_window_opens_an_incident_that_says_when_it_will_be_told(luota: Luota) -> None:
+async def test_a_failure_in_a_window_says_when_it_will_be_told_and_is_told_when_the_window_is_called_off(
+    luota: Luota,
+) -> None:
     scene = luota.scene()
     now = RealClock().now()
     window = {
@@ -88,3 +91,11 @@ async def test_a_failure_in_a_window_opens_an_incident_that_says_when_it_will_be
     incident = await manage(luota, scene, "GET", f"/v1/incidents/{finished.json['incident']['id']}")
     assert incident["alertState"] == "muted"
     assert incident["tellAt"] == made["nextEndsAt"]
+    await manage(luota, scene, "DELETE", f"/v1/maintenanceWindows/{made['id']}")
+    async with asyncio.timeout(WAIT):
+        # The process's own sweep looks at it; nobody else does.
+        while incident["muted"]:
+            incident = await manage(luota, scene, "GET", f"/v1/incidents/{incident['id']}")
+    assert (incident["tellAt"], incident["alertState"]) == (None, "no_route")
+    events = (await manage(luota, scene, "GET", f"/v1/incidents/{incident['id']}/events"))["events"]
+    assert [event["event"] for event in events] == ["opened", "quiet_ended"]
