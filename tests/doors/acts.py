@@ -9,6 +9,7 @@ import grpc.aio
 from tests.doors.conftest import ADDRESS_LIMIT, Luota
 from tests.doors.scene import Scene
 
+from luota.v1 import incident_service_pb2 as incidents
 from luota.v1 import ingest_service_pb2 as pb
 
 SERVICE: Final = "luota.v1.IngestService"
@@ -38,6 +39,16 @@ async def failed(luota: Luota, scene: Scene) -> None:
         await _send(luota, scene, "FailRun", pb.FailRunRequest(run_id=scene.values["run"]))
     )
     scene.values["incident"] = receipt.incident.id
+
+
+async def taken(luota: Luota, scene: Scene) -> None:
+    """The operator has acknowledged `{incident}`."""
+    await _steer(luota, scene, "AcknowledgeIncident")
+
+
+async def ended(luota: Luota, scene: Scene) -> None:
+    """The operator has ended `{incident}`."""
+    await _steer(luota, scene, "ResolveIncident")
 
 
 async def pinged(luota: Luota, scene: Scene) -> None:
@@ -91,6 +102,12 @@ async def _send(luota: Luota, scene: Scene, rpc: str, request: object, *, key: s
     return raw
 
 
+async def _steer(luota: Luota, scene: Scene, rpc: str) -> None:
+    request = getattr(incidents, f"{rpc}Request")(incident_id=scene.values["incident"])
+    metadata = (("authorization", f"Bearer {scene.values['operator']}"),)
+    await luota.call(f"luota.v1.IncidentService/{rpc}", request, metadata)
+
+
 def _limit(luota: Luota, scene: Scene, column: str) -> None:
     luota.database.execute(f"UPDATE workspaces SET {column} = 3 WHERE id = %s", (scene.values["workspace"],))  # type: ignore[arg-type]
 
@@ -102,6 +119,8 @@ ACTS: Final[dict[str, Act]] = {
         strange_run,
         succeeded,
         failed,
+        taken,
+        ended,
         pinged,
         minute_spent,
         hour_spent,
