@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -120,3 +122,9 @@ class EventStream:
         fields = {"id": "", "event": "", "data": "", "": ""}
         fields.update(line.split(": ", 1) for line in text.rstrip("\n").split("\n"))
         return Event(fields["id"], fields["event"], fields["data"], fields[""])
+
+    def reset(self) -> None:
+        """Close as a client does that has died."""
+        transport: asyncio.Transport = self._connection.writer.transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
