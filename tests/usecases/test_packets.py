@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from tests.builders import World, close, finish, ingest_process, ping
+from tests.usecases import sweeping
 
 from luota_cli import __main__ as cli
 from luota_svc.model.batch import Wanted, Writes
@@ -36,6 +37,9 @@ def world(database_url, installation):
 async def process(world):
     async with ingest_process(world) as process:
         yield process
+
+
+time = sweeping.time
 
 
 @pytest.fixture
@@ -328,8 +332,50 @@ async def test_a_run_without_a_sign_of_life_is_frozen_as_it_stood(world, process
     assert (await packet(opened))["badDaySignal"] == bad
 
 
-@pytest.mark.parametrize("reason", list(IncidentReason))
-async def test_every_reason_has_a_sentence_of_its_own(world, process, monitor, packet, reason):
-    opened = await silence(world, process, monitor, IncidentKind.STALE, reason)
-    document = await packet(opened)
-    assert (document["promise"]["why"].startswith("Failures in a row")) == (reason is IncidentReason.FAILURES)
+@pytest.mark.parametrize("kind", list(IncidentKind))
+async def test_every_kind_has_a_sentence_of_its_own(world, process, monitor, packet, kind):
+    opened = await silence(world, process, monitor, kind, IncidentReason.NEVER_REPORTED)
+    why = (await packet(opened))["promise"]["why"]
+    assert (why.startswith("Failures in a row")) == (kind is IncidentKind.FAILED)
+    assert why.endswith("and nothing has ever been heard") == (kind in {"missed", "late", "stale"})
+
+
+async def test_whatever_the_sweep_opens_is_frozen_too(time):
+    ends = {
+        "missed": (time.monitor(kind="heartbeat"), None),
+        "late": (time.monitor(schedule_cron="0 * * * *"), None),
+        "stale": (time.monitor(kind="freshness", max_age_seconds=600), None),
+        "stuck": (time.monitor(stuck_after_seconds=900, timeout_seconds=86_400), "r"),
+        "slow": (time.monitor(max_duration_seconds=60, stuck_after_seconds=80_000), "r"),
+    }
+    for monitor, run in ends.values():
+        if run:
+            await time.process.start(monitor, run, host="db-1")
+    await time.passes(hours=3)
+    for kind, (monitor, run) in ends.items():
+        (row,) = time.world.rows(
+            "SELECT i.id, p.frozen, p.digest FROM incidents i JOIN incident_packets p ON p.incident_id = i.id"
+            " WHERE i.monitor_id = %s AND i.kind = %s",
+            monitor,
+            kind,
+        )
+        assert hashlib.sha256(row["frozen"].encode()).digest() == bytes(row["digest"])
+        frozen = json.loads(row["frozen"])
+        assert (frozen["identity"]["kind"], frozen["identity"]["requestId"]) == (kind, None)
+        bad = frozen["badDaySignal"]
+        assert bad["what"] == ("still_running" if kind == "slow" else "silence")
+        assert bad["deadlineAt"] == frozen["promise"]["deadlineAt"] is not None
+        assert "None" not in frozen["promise"]["why"]
+        assert (bad["run"] and bad["run"]["host"]) == (run and "db-1")
+    assert time.world.count("incidents") == time.world.count("incident_packets")
+
+
+async def test_an_expired_run_is_frozen_as_it_ended(time):
+    monitor = time.monitor(stuck_after_seconds=1_800, timeout_seconds=3_600)
+    await time.process.start(monitor, "r")
+    await time.passes(hours=2)
+    frozen = json.loads(time.world.one("SELECT frozen FROM incident_packets"))
+    assert (frozen["identity"]["kind"], frozen["identity"]["reason"]) == ("stuck", "expired")
+    run = frozen["badDaySignal"]["run"]
+    assert (run["state"], run["finishedAt"], run["durationMs"]) == ("expired", run["timeoutAt"], 3_600_000)
+    assert run["timeoutAt"] in frozen["promise"]["why"]

@@ -55,27 +55,27 @@ def text_or_none(value: object) -> str | None:
 def why(opening: Opening) -> str:
     """Say in a sentence why this was a breach of the promise at that instant, from the settings as they were."""
     settings, deadline = opening.promise, instant(opening.deadline_at)
-    match opening.reason:
-        case IncidentReason.NO_SIGNAL | IncidentReason.NEVER_REPORTED:
-            never = opening.reason == IncidentReason.NEVER_REPORTED
-            silence = "and nothing has ever been heard" if never else "and nothing had come by then"
+    never = ", and nothing has ever been heard" if opening.reason == IncidentReason.NEVER_REPORTED else ""
+    match opening.kind:
+        case IncidentKind.MISSED | IncidentKind.LATE:
             return (
                 f"Expected at {instant(opening.expected_at)} by {_schedule_words(settings)}; with graceSeconds"
-                f" {settings.grace_seconds} the deadline was {deadline}, {silence}"
+                f" {settings.grace_seconds} the deadline was {deadline}, and nothing had come by then{never}"
             )
-        case IncidentReason.TOO_OLD:
-            return f"Nothing newer than maxAgeSeconds {settings.max_age_seconds} had come by {deadline}"
-        case IncidentReason.TOO_LONG:
+        case IncidentKind.STALE:
+            return f"Nothing newer than maxAgeSeconds {settings.max_age_seconds} had come by {deadline}{never}"
+        case IncidentKind.SLOW:
             return f"The run took longer than maxDurationSeconds {settings.max_duration_seconds}"
-        case IncidentReason.TOO_SHORT:
+        case IncidentKind.FAST:
             return f"The run was shorter than minDurationSeconds {settings.min_duration_seconds}"
-        case IncidentReason.NO_SIGN_OF_LIFE:
+        case IncidentKind.STUCK if opening.reason == IncidentReason.EXPIRED:
+            return f"The run was not closed before its timeout at {deadline}"
+        case IncidentKind.STUCK:
             bound = settings.stuck_after_seconds
             limit = f"stuckAfterSeconds {bound}" if bound is not None else "the default of stuckAfterSeconds"
             return f"The run showed no sign of life; by {limit} the deadline was {deadline}"
-        case IncidentReason.EXPIRED:
-            return f"The run was not closed before its timeout at {deadline}"
-    return f"Failures in a row reached failureThreshold {settings.failure_threshold}"
+        case IncidentKind.FAILED:
+            return f"Failures in a row reached failureThreshold {settings.failure_threshold}"
 
 
 def _identity(opening: Opening) -> Fields:
