@@ -94,6 +94,8 @@ async def test_both_doors_and_the_export_say_the_same_bytes(luota: Luota) -> Non
     assert json.loads(export.document) == over_http
     assert export.document == cli.canonical(over_http)
     assert export.export_digest == packet.export_digest == over_http["exportDigest"]
+    incident = await luota.ask("GET", f"/v1/incidents/{incident_id}", authorization=f"Bearer {scene.values['viewer']}")
+    assert over_http["incident"] == incident.json
     frozen = {
         "identity": MessageToDict(packet.identity),
         "promise": MessageToDict(packet.promise),
