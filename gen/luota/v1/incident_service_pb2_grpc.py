@@ -97,8 +97,8 @@ class IncidentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcknowledgeIncident(self, request, context):
-        """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
-        is a conflict.
+        """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing, another operator takes
+        it over; one that has ended is a conflict.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

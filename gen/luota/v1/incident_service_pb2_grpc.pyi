@@ -39,8 +39,8 @@ class IncidentServiceStub:
     GetIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.GetIncidentRequest, _incidents_pb2.Incident]
     """Reads one."""
     AcknowledgeIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.AcknowledgeIncidentRequest, _incidents_pb2.Incident]
-    """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
-    is a conflict.
+    """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing, another operator takes
+    it over; one that has ended is a conflict.
     """
     AssignIncident: _grpc.UnaryUnaryMultiCallable[_incident_service_pb2.AssignIncidentRequest, _incidents_pb2.Incident]
     """Gives one to somebody, or to nobody. Repeating it changes nothing; one that has ended is a conflict."""
@@ -67,8 +67,8 @@ class IncidentServiceAsyncStub(IncidentServiceStub):
     GetIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.GetIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
     """Reads one."""
     AcknowledgeIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.AcknowledgeIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
-    """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
-    is a conflict.
+    """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing, another operator takes
+    it over; one that has ended is a conflict.
     """
     AssignIncident: _aio.UnaryUnaryMultiCallable[_incident_service_pb2.AssignIncidentRequest, _incidents_pb2.Incident]  # type: ignore[assignment]
     """Gives one to somebody, or to nobody. Repeating it changes nothing; one that has ended is a conflict."""
@@ -110,8 +110,8 @@ class IncidentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _incident_service_pb2.AcknowledgeIncidentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_incidents_pb2.Incident, _abc.Awaitable[_incidents_pb2.Incident]]:
-        """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing; one that has ended
-        is a conflict.
+        """Takes one: reminders stop, until the given end if there is one. Repeating it changes nothing, another operator takes
+        it over; one that has ended is a conflict.
         """
 
     @_abc_1.abstractmethod

@@ -70,8 +70,9 @@ async def acknowledge_incident(
 ) -> Incident:
     """Take one: reminders stop, and it is open again at `until` unless it has ended by then.
 
-    The same again changes nothing, and for the one who took it that holds whatever version they name: they repeat what
-    they did. ResourceConflict for one that has ended, and for a version that has passed.
+    The same by the same operator changes nothing, whatever version they name: they repeat what they did. Another end
+    is a change, and another operator takes it over. ResourceConflict for one that has ended, and for a version that
+    has passed.
     """
     check_problems(_note_problems(note))
     end = None if until is None else future_instant(at.clock, until, "until")
@@ -79,14 +80,13 @@ async def acknowledge_incident(
     async def write(unit: Unit, author: Author, held: HeldIncident, before: Incident) -> None:
         _check_unresolved(held)
         by = author.actor.name
-        taken = before.state is IncidentState.ACKNOWLEDGED and before.acknowledged_until == end
-        if not (taken and before.acknowledged_by == by):
-            check_version(Missing.INCIDENT, held.version, version)
-        if not taken:
-            await incidents.acknowledge(unit, held, by, end, at.clock.now())
-            said = [f"until {instant_text(end)}"] if end else []
-            detail = ": ".join([*said, *([note] if note else [])])
-            await _append(at, unit, author, held, TimelineEvent.ACKNOWLEDGED, detail or None)
+        stands = (before.state, before.acknowledged_by, before.acknowledged_until)
+        if stands == (IncidentState.ACKNOWLEDGED, by, end):
+            return
+        check_version(Missing.INCIDENT, held.version, version)
+        await incidents.acknowledge(unit, held, by, end, at.clock.now())
+        detail = ": ".join(filter(None, (f"until {instant_text(end)}" if end else "", note)))
+        await _append(at, unit, author, held, TimelineEvent.ACKNOWLEDGED, detail or None)
 
     return await _change(at, call, incident_id, "incident.acknowledge", write)
 
