@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 )"""
+# A dump that was restored brings along another server's transaction numbers. Those that lie ahead of this server's own
+# would be told as news to everybody who watches, once it gets there. '3' is the first number that a server can give.
+_SETTLE: LiteralString = """
+UPDATE incident_events SET transaction_id = '3' WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())"""
 
 
 class MigrationError(Exception):
@@ -86,6 +90,9 @@ async def migrate(database_url: str, *, report: Callable[[str], None] = lambda _
                         (migration.number, migration.name, migration.checksum),
                     )
                 report(f"applied {migration.number:04}_{migration.name}")
+            settled = await connection.execute(_SETTLE)
+            if settled.rowcount:
+                report(f"settled {settled.rowcount} timeline entries that another server numbered")
             return len(todo)
     except psycopg.Error as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
