@@ -98,15 +98,9 @@ class Scene:
         return [row["event"] for row in rows]
 
     async def acknowledge(self, incident, seconds=None):
-        """Say that somebody has it, as the rows of an acknowledgement are."""
         until = self.later(seconds) if seconds is not None else None
-        await self.rows(
-            "UPDATE incidents SET state = 'acknowledged', acknowledged_at = %(now)s, acknowledged_until = %(until)s,"
-            " next_reminder_at = NULL, next_deadline_at = least(tell_at, %(until)s::timestamptz), version = version + 1"
-            " WHERE id = %(id)s RETURNING 1",
-            id=incident.id,
-            now=self.clock.now(),
-            until=until,
+        return await incidents.acknowledge_incident(
+            self.at, self.call(), incident.id, until=until, note="", version=None
         )
 
     async def remind(self, seconds):
@@ -225,7 +219,7 @@ async def test_what_is_acknowledged_when_its_quiet_time_ends_is_told_to_nobody(s
     await scene.sweep(600)
     row = await scene.row(incident)
     assert (row["state"], row["muted"], row["next_deadline_at"]) == ("acknowledged", False, None)
-    assert await scene.events(incident) == ["opened", "quiet_ended"]
+    assert await scene.events(incident) == ["opened", "acknowledged", "quiet_ended"]
     assert await scene.told() == []
 
 
@@ -424,7 +418,7 @@ async def test_an_acknowledgement_ends_and_reminders_go_on(scene):
     row = await scene.row(incident)
     assert (row["state"], row["acknowledged_until"], row["acknowledged_at"]) == ("open", None, None)
     assert row["next_reminder_at"] == scene.later(600)
-    assert await scene.events(incident) == ["opened", "acknowledgement_ended"]
+    assert await scene.events(incident) == ["opened", "acknowledged", "acknowledgement_ended"]
     assert await scene.told() == ["opened", "reminder"]
 
 
@@ -550,6 +544,36 @@ async def test_the_end_of_a_mute_against_a_recovery_is_told_in_full_or_not_at_al
     events = await scene.events(incident)
     assert len(events) == row["event_count"]
     assert ("quiet_ended" in events) is bool(story)
+
+
+@pytest.mark.parametrize("round_", range(8))
+async def test_the_end_of_a_mute_against_an_acknowledgement_is_told_unless_that_came_first(scene, round_):
+    await scene.mute(60)
+    incident = await scene.fail()
+    scene.clock.advance(60)
+    racers = [sweep_incidents(scene.at), scene.acknowledge(incident), sweep_incidents(scene.at)]
+    await asyncio.gather(*(racers if round_ % 2 else racers[::-1]))
+    await scene.sweep()
+    row = await scene.row(incident)
+    assert (row["state"], row["muted"], row["next_deadline_at"]) == ("acknowledged", False, None)
+    events = await scene.events(incident)
+    assert sorted(events) == ["acknowledged", "opened", "quiet_ended"]
+    assert await scene.told() == (["opened"] if events[1] == "quiet_ended" else [])
+
+
+@pytest.mark.parametrize("round_", range(4))
+async def test_the_end_of_an_acknowledgement_against_another_one_leaves_no_event_out_of_order(scene, round_):
+    incident = await scene.fail()
+    await scene.deliver()
+    await scene.acknowledge(incident, 60)
+    scene.clock.advance(60)
+    racers = [sweep_incidents(scene.at), scene.acknowledge(incident, 600)]
+    await asyncio.gather(*(racers if round_ % 2 else racers[::-1]))
+    await scene.sweep()
+    row = await scene.row(incident)
+    assert (row["state"], row["acknowledged_until"]) == ("acknowledged", scene.later(600))
+    told = await scene.told()
+    assert told == (["opened", "reminder"] if "acknowledgement_ended" in await scene.events(incident) else ["opened"])
 
 
 @pytest.mark.parametrize("round_", range(4))
