@@ -81,7 +81,7 @@ def _measure(servers: Servers, folder: Path, options: argparse.Namespace) -> int
             for name in wanted:
                 sample = MEASURES[name](subjects)
                 samples[name].append(sample)
-                _say(f"round {number + 1}  {name:<16}{sample.value:>10,.0f}/s {sample.cpu_us:>7.1f} us  {sample.fault}")
+                _say(f"round {number + 1}  {name:<16}{sample.value:>12,.1f} {sample.cpu_us:>7.1f} us  {sample.fault}")
         if service and about_memory:
             memory = judged_memory(idle_mib, service.resident_mib())
     results = [judged(figure, samples) for figure in figures] + memory

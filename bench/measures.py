@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.detection import detect
 from bench.floors.insert_64 import rows_per_second
 from bench.grpc_load import GrpcPlan, generate_grpc
 from bench.load import Plan, generate
@@ -65,6 +66,21 @@ def grpc_starts_of(
 def insert_64(subjects: Subjects) -> Sample:
     """Measure PostgreSQL alone."""
     return Sample(rows_per_second(subjects.database_url, subjects.seconds))
+
+
+def detection_lag(subjects: Subjects) -> Sample:
+    """Measure how late the service finds silence while monitors fall due at the rate of 10,000 a minute."""
+    service = service_of(subjects)
+    cpu = service.cpu_us()
+    detection = detect(subjects.database_url, subjects.seconds)
+    cpu = service.cpu_us() - cpu
+    return Sample(
+        value=detection.percentile(0.99),
+        cpu_us=cpu / max(len(detection.lags), 1),
+        p50_ms=detection.percentile(0.5) * 1_000,
+        p99_ms=detection.percentile(0.99) * 1_000,
+        fault=f"{detection.missing} broken promises were never found" if detection.missing else "",
+    )
 
 
 def service_of(subjects: Subjects) -> Service:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_LOOK_SECONDS: Final = 0.5
+# Detection may take two seconds (design), one of which signals in the queue are given; most of the other is for the
+# work. A look at which nothing is due costs one round trip.
+_LOOK_SECONDS: Final = 0.25
 _FAILURE_SECONDS: Final = 1.0
 _FAILURE_SECONDS_MAX: Final = 15.0
 
