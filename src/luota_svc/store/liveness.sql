@@ -3,9 +3,9 @@
 -- name: note_gap
 -- Records the time in which nobody took signals, with the first beat after it; whoever is first, it is one row.
 INSERT INTO ingest_gaps (started_at, ended_at)
-SELECT max(last_seen_at), %(now)s
+SELECT max(last_seen_at), %(now)s::timestamptz
 FROM ingest_liveness
-HAVING max(last_seen_at) < %(now)s - make_interval(secs => %(seconds)s)
+HAVING max(last_seen_at) < %(now)s::timestamptz - make_interval(secs => %(seconds)s)
 ON CONFLICT (started_at) DO NOTHING
 
 -- name: beat
