@@ -144,20 +144,23 @@ class Stage:
 
     async def look(self) -> None:
         """Look at everything that is due; the service has been here all the time."""
+        self._here()
+        while await self._deadlines.sweep():
+            pass
+        while await sweep_incidents(self.installation):
+            pass
+
+    def _here(self) -> None:
         self.world.rows(
             "INSERT INTO ingest_liveness (process_id, last_seen_at) VALUES (%s, %s)"
             " ON CONFLICT (process_id) DO UPDATE SET last_seen_at = excluded.last_seen_at",
             self.world.workspace_id,
             self.clock.now(),
         )
-        while await self._deadlines.sweep():
-            pass
-        while await sweep_incidents(self.installation):
-            pass
 
     async def be_away(self, seconds: float) -> None:
         """Be stopped for so long: nobody takes signals, nobody looks; then start again."""
-        await self._liveness.beat()
+        self._here()
         self.clock.advance(seconds)
         await self._liveness.beat()
         await self.look()

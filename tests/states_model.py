@@ -75,6 +75,7 @@ class MonitorModel:
     paused_until: datetime | None = None
     muted_until: datetime | None = None
     windows: list[tuple[datetime, datetime]] = field(default_factory=list)
+    gaps: list[tuple[datetime, datetime]] = field(default_factory=list)
     signal_keys: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -275,12 +276,25 @@ class MonitorModel:
     def _silence(self) -> tuple[datetime, datetime, str] | None:
         """Return the next deadline, what is settled with it, and what it breaks."""
         if self.promise.age is not None:
-            deadline = max(self.counts_from, self.newest or self.counts_from) + seconds(self.promise.age)
-            return (deadline, deadline, "stale") if deadline > self.settled else None
+            begin = max(self.counts_from, self.newest or self.counts_from)
+            if self.newest is not None and self.heard is not None and self.heard >= self.counts_from:
+                begin = self.newest
+            deadline = self._anew(begin, self.promise.age)
+            said = begin + seconds(self.promise.age) <= self.settled
+            return None if said else (deadline, deadline, "stale")
         if self.promise.every is None:
             return None
-        expected = max(self.settled, self.heard or self.settled) + seconds(self.promise.every)
-        return expected + seconds(self.promise.grace), expected, "late" if self.promise.kind == "run" else "missed"
+        begin = max(self.settled, self.heard or self.settled)
+        deadline = self._anew(begin, self.promise.every + self.promise.grace)
+        return deadline, deadline - seconds(self.promise.grace), "late" if self.promise.kind == "run" else "missed"
+
+    def _anew(self, begin: datetime, span: float) -> datetime:
+        """Count a span from its beginning, and anew from the end of each gap of our own that it meets."""
+        end = begin + seconds(span)
+        for gone, back in self.gaps:
+            if gone < end and back > begin:
+                end = max(end, back + seconds(span))
+        return end
 
     def _silent_from(self, run: RunModel) -> datetime:
         return max(run.last_sign, self.counts_from, self.paused_until or self.counts_from)
@@ -288,18 +302,22 @@ class MonitorModel:
     def _stuck_at(self, run: RunModel) -> datetime:
         begin, promise = self._silent_from(run), self.promise
         if promise.stuck_after is not None:
-            return begin + seconds(promise.stuck_after)
+            return self._anew(begin, promise.stuck_after)
         after = max(3_600, promise.most or 0)
-        return begin + seconds(after if promise.every is None else min(after, promise.every + promise.grace))
+        return self._anew(begin, after if promise.every is None else min(after, promise.every + promise.grace))
+
+    def _expires_at(self, run: RunModel) -> datetime:
+        met = any(gone < run.timeout_at and back > self._silent_from(run) for gone, back in self.gaps)
+        return max(run.timeout_at, self._stuck_at(run)) if met else run.timeout_at
 
     def _slow_at(self, run: RunModel) -> datetime | None:
         if self.promise.most is None:
             return None
-        at = run.received + seconds(self.promise.most)
+        at = self._anew(run.received, self.promise.most)
         return max(at, self.paused_until or at)
 
     def _look_at_run(self, run: RunModel, upto: datetime, now: datetime) -> None:
-        if run.timeout_at <= upto:
+        if self._expires_at(run) <= upto:
             judged = not (self.paused(upto) or run.made_good)
             if judged:
                 self.failures, self.successes = self.failures + 1, 0
@@ -336,7 +354,7 @@ class MonitorModel:
             yield due[0] + LOOK_AFTER
         for run in self.runs.values():
             if run.state == "running":
-                yield run.timeout_at + LOOK_AFTER
+                yield self._expires_at(run) + LOOK_AFTER
                 yield self._stuck_at(run) + LOOK_AFTER
                 if slow_at := self._slow_at(run):
                     yield slow_at + LOOK_AFTER
