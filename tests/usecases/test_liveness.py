@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tests.usecases.sweeping import time
 
+from luota_svc.usecases.deadlines import Deadlines
 from luota_svc.usecases.liveness import Liveness, forget_old_liveness
 
 __all__ = ["time"]
@@ -95,3 +96,24 @@ async def test_old_processes_and_gaps_are_forgotten_but_never_the_newest_word(ti
     assert time.world.count("ingest_liveness") == 1
     assert len(gaps(time)) == 1
     assert gaps(time)[0]["ended_at"] == time.clock.now() - timedelta(days=3)
+
+
+async def test_that_nobody_takes_signals_is_said_once_and_not_at_every_start(time, caplog):
+    sweeper = Deadlines(time.database, time.clock, time.metrics)
+
+    def said():
+        return [record.getMessage() for record in caplog.records].count("sweep_waits")
+
+    await sweeper.sweep()
+    assert said() == 0
+    for _ in range(3):
+        time.clock.advance(5)
+        await sweeper.sweep()
+    assert said() == 1
+    await time.liveness.beat()
+    await sweeper.sweep()
+    time.clock.advance(16)
+    for _ in range(2):
+        await sweeper.sweep()
+        time.clock.advance(5)
+    assert said() == 2

@@ -13,7 +13,7 @@ from luota_svc.rules.silence import JUDGE_AFTER
 from luota_svc.store.ingest import BatchFailed, BatchFailure
 from luota_svc.store.sweep import oldest_due, set_aside, sweep_transaction
 from luota_svc.telemetry import names
-from luota_svc.usecases.liveness import GAP_AFTER
+from luota_svc.usecases.liveness import BEAT_SECONDS, GAP_AFTER
 from luota_svc.usecases.silence_fold import SET_ASIDE, SilenceFold
 from luota_svc.usecases.telling import load_tellable
 
@@ -41,7 +41,9 @@ class Deadlines:
         self._clock = clock
         self._metrics = metrics
         self._batch = batch
-        self._deaf = False
+        # Since when, by the monotonic clock, nobody takes signals, and whether that was said.
+        self._deaf_since: float | None = None
+        self._said_deaf = False
 
     async def sweep(self) -> int:
         """Judge one batch of what is due; return how many monitors and runs were looked at.
@@ -92,12 +94,15 @@ class Deadlines:
         return self._is_heard(oldest.last_beat_at, now) and any(at <= upto for at in dues)
 
     def _is_heard(self, last_beat_at: datetime | None, now: datetime) -> bool:
-        """Tell whether signals are being taken; say so once when that changes."""
-        deaf = last_beat_at is None or now - last_beat_at > GAP_AFTER
-        if deaf and not self._deaf:
+        """Tell whether signals are being taken; say it once where nobody does for longer than a start takes."""
+        if last_beat_at is not None and now - last_beat_at <= GAP_AFTER:
+            self._deaf_since, self._said_deaf = None, False
+            return True
+        since = self._deaf_since = self._deaf_since or self._clock.monotonic()
+        if not self._said_deaf and self._clock.monotonic() - since >= BEAT_SECONDS:
+            self._said_deaf = True
             _LOG.warning(names.LOG_SWEEP_WAITS, extra={"reason": "no process takes signals; silence is not judged"})
-        self._deaf = deaf
-        return not deaf
+        return False
 
     async def _set_aside(self, taken: list[Claimed]) -> int:
         """Look later at what failed even alone."""
