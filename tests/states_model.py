@@ -277,11 +277,16 @@ class MonitorModel:
         """Return the next deadline, what is settled with it, and what it breaks."""
         if self.promise.age is not None:
             begin = max(self.counts_from, self.newest or self.counts_from)
-            if self.newest is not None and self.heard is not None and self.heard >= self.counts_from:
+            told = self.heard is not None and self.heard >= self.counts_from
+            if told and self.newest is not None:
                 begin = self.newest
-            deadline = self._anew(begin, self.promise.age)
-            said = begin + seconds(self.promise.age) <= self.settled
-            return None if said else (deadline, deadline, "stale")
+            # A change that was too old at the outset, or when it was told, is said all the same, once.
+            said_at = max(begin + seconds(self.promise.age), self.counts_from + seconds(1e-6))
+            if said_at <= self.settled:
+                return None
+            deadline = max(self._anew(begin, self.promise.age), said_at)
+            known = max(deadline, self.heard) if self.heard is not None else deadline
+            return known, deadline, "stale"
         if self.promise.every is None:
             return None
         begin = max(self.settled, self.heard or self.settled)

@@ -140,6 +140,15 @@ CASES = {
     ),
     "stale is said once": (watch("freshness", heard=10, fresh=5, settled=35), [], 900, [], [], 35, None),
     "until something newer comes": (watch("freshness", heard=40, fresh=6, settled=35), [], 35.5, [], [], 35, 36),
+    "what was too old before anybody judged is said too": (
+        watch("freshness", made=100, settled=100, heard=110, fresh=5),
+        [],
+        111,
+        [("stale", "too_old", None, 100 + 1e-6 / 60)],
+        [],
+        100 + 1e-6 / 60,
+        None,
+    ),
     "nothing ever changed": (watch("freshness"), [], 30, [("stale", "never_reported", None, 30)], [], 30, None),
     "a gap gives freshness its whole time anew": (
         watch("freshness", heard=10, fresh=5),

@@ -213,6 +213,30 @@ async def test_what_was_ended_by_hand_opens_again_for_something_new_only(at: Sta
     assert at.standing(monitor)[kind]["previous_incident_id"] == first["id"]
 
 
+async def test_a_change_that_is_old_when_it_is_told_is_stale_by_its_own_age(at: Stage):
+    monitor = await at.monitor(**SETTINGS["stale"])
+    await at.process.ping(monitor, occurred_at=at.after(-AGE / 2))
+    await at.pass_time(AGE / 2)
+    assert not at.incidents(monitor)
+    await at.pass_time(1)
+    assert at.standing(monitor)["stale"]["reason"] == "too_old"
+
+
+async def test_a_change_that_was_too_old_from_the_outset_is_stale_at_once_and_once(at: Stage):
+    monitor = await at.monitor(**SETTINGS["stale"])
+    changed_at = at.after(-172_800)
+    await at.pass_time(5)
+    for _ in range(3):
+        await at.process.ping(monitor, occurred_at=changed_at)
+        await at.pass_time(2)
+    (stale,) = at.incidents(monitor)
+    assert (stale["reason"], stale["occurrence_count"]) == ("too_old", 1)
+    await at.resolve(stale["id"])
+    await at.process.ping(monitor, occurred_at=changed_at)
+    await at.pass_time(2 * AGE)
+    assert not at.standing(monitor)
+
+
 async def test_a_pause_judges_nothing_and_silence_counts_from_its_end(at: Stage):
     monitor = await at.monitor(**SETTINGS["missed"])
     await at.process.ping(monitor)

@@ -115,7 +115,7 @@ async def test_an_older_change_does_not_make_a_monitor_less_fresh(world: World, 
 async def test_a_freshness_monitor_that_nobody_was_to_look_at_is_looked_at_again(world: World, process: Process):
     monitor = world.monitor(kind="freshness", max_age_seconds=60)
     accepted = await process.send(ping(monitor))
-    assert column(world, monitor, "next_deadline_at") == accepted.received_at
+    assert column(world, monitor, "next_deadline_at") == accepted.received_at + timedelta(seconds=60)
 
 
 async def test_a_paused_monitor_is_heard_and_its_incidents_stay_as_they_are(world: World, process: Process):

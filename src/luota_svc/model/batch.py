@@ -168,7 +168,7 @@ class BadDay(NamedTuple):
 class ChangedMonitor(NamedTuple):
     """The counters and memories of one monitor after the batch. None keeps what the row says.
 
-    `due_at` brings the next look at it forward, never back: a signal only moves deadlines away, which the sweep finds.
+    `due_at` brings the next look at it forward, never back: a deadline that moved away is found by the sweep.
     """
 
     id: UUID

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 JUDGE_AFTER: Final = timedelta(seconds=1)
 # After a long time in which nobody looked, so many instants are told one by one; the others are settled in silence.
 INSTANTS_MAX: Final = 100
+_TICK: Final = timedelta(microseconds=1)
 
 
 def look_at_silence(watch: Watch, gaps: Sequence[Gap], upto: datetime) -> SilenceLook:
@@ -96,10 +97,12 @@ def _next_stale(watch: Watch, gaps: Sequence[Gap], judged_from: datetime, settle
     if watch.last_fresh_at is not None and watch.last_heard_at is not None and watch.last_heard_at >= judged_from:
         # Somebody has spoken since: how old the newest change is, is known.
         begin = watch.last_fresh_at
-    deadline_at = begin + timedelta(seconds=watch.max_age_seconds)
-    if deadline_at <= settled_until:
+    too_old_at = begin + timedelta(seconds=watch.max_age_seconds)
+    # What was too old before anybody judged is said as well, once.
+    said_at = max(too_old_at, judged_from + _TICK)
+    if said_at <= settled_until:
         return None
-    deadline_at = postponed(begin, deadline_at, gaps)
+    deadline_at = max(postponed(begin, too_old_at, gaps), said_at)
     reason = IncidentReason.NEVER_REPORTED if watch.last_fresh_at is None else IncidentReason.TOO_OLD
     return Breach(IncidentKind.STALE, reason, None, deadline_at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -238,10 +238,14 @@ class MonitorDraft:
         self.last_heard_at = at
 
     def fresh(self, changed_at: datetime) -> None:
-        """Remember the newest change; a monitor that nobody was to look at any more is looked at again."""
+        """Remember the newest change. It is looked at when it grows too old, or at once where it is already.
+
+        An old change may bring that look forward: until somebody speaks, a monitor has its whole age to be heard of.
+        """
+        assert self.mutex.max_age_seconds is not None
+        assert self.last_heard_at is not None
         self.last_fresh_at = max(changed_at, self.last_fresh_at or changed_at)
-        if self.mutex.next_deadline_at is None:
-            self.due_at = self.last_heard_at
+        self.due_at = max(self.last_fresh_at + timedelta(seconds=self.mutex.max_age_seconds), self.last_heard_at)
 
     def as_change(self) -> ChangedMonitor:
         """Write what the batch moved; only called where a signal was kept."""

@@ -160,7 +160,11 @@ class SilenceFold:
         stands = self._incidents.stands(mutex.id, breach.kind)
         verdict = Verdict.ADD_OCCURRENCE if stands else Verdict.OPEN
         self.outcomes[breach.reason.value if breach.kind is IncidentKind.STUCK else breach.kind.value] += 1
-        self.lags.append((self._now - breach.deadline_at).total_seconds())
+        due_at = breach.deadline_at
+        if breach.kind is IncidentKind.STALE and (heard_at := self._silence.watches[mutex.id].last_heard_at):
+            # Of a change that was too old when it was told, nobody could know before.
+            due_at = max(due_at, heard_at)
+        self.lags.append((self._now - due_at).total_seconds())
         return self._incidents.apply(verdict, mutex, breach.kind, self._cause(breach, run))
 
     def _cause(self, breach: Breach, run: SweptRun | None) -> Cause:
