@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -405,6 +406,27 @@ async def test_many_sweepers_open_each_incident_once(time):
     assert time.world.count("deliveries") == len(monitors)
     assert time.world.count("incident_packets") == len(monitors)
     assert {time.incidents(monitor)[0][3] for monitor in monitors} == {1}
+
+
+async def test_one_transaction_judges_for_a_quarter_of_a_second_and_what_is_left_stays_due(time, monkeypatch):
+    monitors = [time.monitor(kind="heartbeat") for _ in range(5)]
+    runs = [(await time.process.start(time.monitor(kind="run"), str(number))).run.id for number in range(5)]
+    time.clock.advance(2 * 3600)
+    await time.liveness.beat()
+    ticks = itertools.count()
+    # Each monitor and run that is judged takes a tenth of a second.
+    monkeypatch.setattr(time.clock, "monotonic", lambda: next(ticks) / 10)
+    sweeper = Deadlines(time.database, time.clock, time.metrics, batch=50)
+
+    assert await sweeper.sweep() == 50  # more is due
+    found = time.world.count("incidents")
+    assert 0 < found < 5
+    while await sweeper.sweep():
+        pass
+
+    assert [len(time.incidents(monitor)) for monitor in monitors] == [1] * 5
+    assert all(time.run(run)["stuck_at"] for run in runs)
+    assert time.world.count("incidents") == 10
 
 
 async def test_one_monitor_that_cannot_be_judged_or_written_does_not_stop_the_others(time):

@@ -5,7 +5,9 @@ Any number of replicas may sweep at once: what one holds the others pass by, and
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.errors import Unavailable
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from luota_svc.clock import Clock
-    from luota_svc.model.sweep import Claimed, OldestDue
+    from luota_svc.model.sweep import Claimed, OldestDue, Silence
     from luota_svc.store.database import Database
     from luota_svc.telemetry.metrics import Metrics
 
@@ -29,6 +31,11 @@ _LOG = logging.getLogger(__name__)
 
 # So many monitors, and so many runs, in one transaction.
 SWEEP_BATCH: Final = 500
+# After hours in which nobody looked, one monitor may have a hundred instants to be judged. Signals wait for a lock half a
+# second at most, so one transaction judges for no longer than this, and what it does not come to stays due.
+_JUDGE_SECONDS: Final = 0.25
+# And the loop is left to others after so long.
+_TURN_SECONDS: Final = 0.02
 _AWAY: Final = {BatchFailure.LOST, BatchFailure.UNKNOWN_COMMIT}
 
 
@@ -48,6 +55,7 @@ class Deadlines:
     async def sweep(self) -> int:
         """Judge one batch of what is due; return how many monitors and runs were looked at.
 
+        Where time did not suffice for all that was taken, that is said as a whole batch at least: more is due.
         Nothing is judged while no process takes signals: that silence is our own. Raises Unavailable where PostgreSQL
         is away.
         """
@@ -79,14 +87,28 @@ class Deadlines:
                 await transaction.rollback()
                 return 0
             fold = SilenceFold(silence, self._clock, now)
-            for monitor_id in claimed.due_monitors & silence.watches.keys():
-                fold.take_monitor(monitor_id)
-            for run in silence.runs:
-                fold.take_run(run)
+            in_time = await self._judge(fold, claimed, silence)
             tellable = await load_tellable(transaction, fold.changes())
             await transaction.commit(fold.writes(tellable), now)
         self._metrics.swept(fold.outcomes, fold.lags)
-        return len(claimed.due_monitors) + len(silence.runs)
+        looked_at = len(claimed.due_monitors) + len(silence.runs)
+        return looked_at if in_time else max(looked_at, self._batch)
+
+    async def _judge(self, fold: SilenceFold, claimed: Claimed, silence: Silence) -> bool:
+        """Judge monitors and runs by turns, the longest overdue first, at least one; tell whether time sufficed."""
+        began_at = turn_at = self._clock.monotonic()
+        monitors = [id_ for id_ in claimed.homes if id_ in claimed.due_monitors and id_ in silence.watches]
+        for monitor_id, run in zip_longest(monitors, silence.runs):
+            if turn_at - began_at >= _JUDGE_SECONDS:
+                return False
+            if monitor_id is not None:
+                fold.take_monitor(monitor_id)
+            if run is not None:
+                fold.take_run(run)
+            if self._clock.monotonic() - turn_at >= _TURN_SECONDS:
+                await asyncio.sleep(0)
+                turn_at = self._clock.monotonic()
+        return True
 
     def _is_due(self, oldest: OldestDue, now: datetime, upto: datetime) -> bool:
         dues = [at for at in (oldest.monitor_at, oldest.run_at) if at is not None]
