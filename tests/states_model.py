@@ -96,6 +96,9 @@ class MonitorModel:
     def standing(self, kind: str) -> IncidentModel | None:
         return next((i for i in self.incidents if i.kind == kind and i.state != "resolved"), None)
 
+    def kinds_standing(self) -> list[str]:
+        return [incident.kind for incident in self.incidents if incident.state != "resolved"]
+
     def quiet_until(self, at: datetime, began: datetime | None) -> datetime | None:
         """Mute and windows that touch are one; a window is not meant for a run that began before it."""
         windows = [window for window in self.windows if began is None or window[0] <= began]
@@ -336,7 +339,7 @@ class MonitorModel:
             run.stuck = True
             self.breaks("stuck", "no_sign_of_life", now, run)
         slow_at = self._slow_at(run)
-        if slow_at is not None and not run.slow and slow_at <= upto:
+        if slow_at is not None and not (run.slow or run.made_good) and slow_at <= upto:
             run.slow = True
             self.breaks("slow", "too_long", now, run)
 

@@ -123,6 +123,14 @@ CASES = {
         None,
     ),
     "overtaken: its silence means nothing": (run(overtaken=True), of(), [], 700, {}, DAY),
+    "overtaken: its length means nothing": (
+        run(overtaken=True, stuck_after_seconds=300, max_duration_seconds=600),
+        of(),
+        [],
+        11,
+        {},
+        DAY,
+    ),
     "overtaken: it ends, and nobody is told": (
         run(overtaken=True),
         of(),

@@ -7,8 +7,10 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.builders import close, finish
 from tests.usecases.sweeping import time
 
+from luota_svc.model.signals import SignalType
 from luota_svc.usecases.deadlines import Deadlines
 
 __all__ = ["time"]
@@ -266,6 +268,30 @@ async def test_a_run_whose_work_a_later_one_has_done_expires_in_silence(time):
     assert time.run(started.run.id)["state"] == "expired"
     assert len(time.incidents(monitor)) == 1
     assert time.row(monitor)["failures_in_row"] == 0
+
+
+async def test_a_run_whose_work_a_later_one_has_done_is_not_slow_either(time):
+    monitor = time.monitor(kind="run", stuck_after_seconds=600, max_duration_seconds=1800)
+    await time.process.start(monitor, "killed")
+    await time.passes(minutes=11)
+    await time.process.finish(monitor, "again")
+
+    await time.passes(hours=1)
+
+    assert time.incidents(monitor) == [("stuck", "resolved", "no_sign_of_life", 1)]
+
+
+async def test_a_sign_of_life_right_after_a_later_runs_success_lets_silence_be_judged_again(time):
+    monitor = time.monitor(kind="run", stuck_after_seconds=600)
+    started = await time.process.start(monitor, "slow")
+    await time.passes(minutes=11)
+    # In one batch, as one transaction folds them.
+    await time.process.send_many([finish(monitor, "again"), close(SignalType.PROGRESS, monitor, "slow")])
+    assert time.run(started.run.id)["overtaken"] is False
+
+    await time.passes(minutes=11)
+
+    assert [state for _, state, _, _ in time.incidents(monitor)] == ["resolved", "open"]
 
 
 async def test_what_was_ended_by_hand_is_not_opened_again_by_its_expiry(time):

@@ -71,7 +71,7 @@ def look_at_run(run: RunWatch, monitor: Watch, gaps: Sequence[Gap], upto: dateti
             stuck = Breach(IncidentKind.STUCK, IncidentReason.NO_SIGN_OF_LIFE, None, stuck_at)
         else:
             looks.append(stuck_at)
-    if run.max_duration_seconds is not None and not run.slow:
+    if run.max_duration_seconds is not None and not (run.slow or run.overtaken):
         due_at = run.received_at + timedelta(seconds=run.max_duration_seconds)
         slow_at = max(postponed(run.received_at, due_at, gaps), monitor.paused_until or due_at)
         if slow_at <= upto:

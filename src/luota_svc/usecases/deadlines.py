@@ -31,8 +31,8 @@ _LOG = logging.getLogger(__name__)
 
 # So many monitors, and so many runs, in one transaction.
 SWEEP_BATCH: Final = 500
-# After hours in which nobody looked, one monitor may have a hundred instants to be judged. Signals wait for a lock half a
-# second at most, so one transaction judges for no longer than this, and what it does not come to stays due.
+# After hours in which nobody looked, one monitor may have a hundred instants to be judged. Signals wait for a lock half
+# a second at most, so one transaction judges for no longer than this, and what it does not come to stays due.
 _JUDGE_SECONDS: Final = 0.25
 # And the loop is left to others after so long.
 _TURN_SECONDS: Final = 0.02

@@ -68,6 +68,9 @@ class TimeKinds:
         if run.stuck_at is not None:
             run.stuck_at = None
             self._stuck[run.monitor_id].pop(run.id, None)
+        if run.id in self.freed:
+            # A later run's success came just before, in this batch: it is alive all the same, and judged again.
+            self.freed.remove(run.id)
         self._end_stuck(monitor, cause)
 
     def closed(self, monitor: MonitorDraft, run: RunDraft, cause: Cause, *, judged: bool) -> IncidentDraft | None:
