@@ -98,6 +98,19 @@ async def test_a_monitor_is_explained_with_what_it_awaits_and_why(installation, 
     ]
 
 
+async def test_what_a_signal_counted_for_is_not_awaited_again_with_other_margins(
+    installation, now, made, hear, explain
+):
+    monitor = await made(schedule=HOURLY)
+    installation.clock.advance(46 * MINUTE)
+    await hear(monitor)
+    installation.clock.advance(HOUR / 2)
+    on_the_hour = now - timedelta(minutes=10)
+    for margin in ({"grace_seconds": 60}, {"early_tolerance_seconds": 60}):
+        told = await explain(monitor_id=monitor, **margin)
+        assert when(told.awaited.expected_at) == on_the_hour + timedelta(hours=2)
+
+
 async def test_settings_that_are_given_stand_over_the_monitors_own(now, made, explain):
     monitor = await made(schedule=HOURLY, grace_seconds=60)
     told = await explain(monitor_id=monitor, schedule=monitors_pb2.Schedule(interval_seconds=120))

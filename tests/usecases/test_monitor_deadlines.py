@@ -128,6 +128,28 @@ async def test_another_grace_is_about_the_instant_that_is_awaited(installation, 
     assert await kinds(house) == ["missed"]
 
 
+@pytest.mark.parametrize("margin", [{"grace_seconds": 60}, {"early_tolerance_seconds": 60}])
+async def test_an_instant_that_a_signal_counted_for_is_not_missed_in_hindsight_by_other_margins(
+    installation, house, made, sweep, signal, margin
+):
+    noon = installation.clock.now()
+    monitor = await made(HOURLY)
+    installation.clock.advance(57 * 60)
+    await signal(monitor)  # three minutes early: it counts for 13:00
+    installation.clock.advance(20 * 60)
+    await sweep()
+
+    shown = await monitors.update_monitor(installation, house.olga.call(), monitor.id, margin, None)
+    assert shown.next_deadline_at == noon + timedelta(seconds=2 * 3600 + margin.get("grace_seconds", 300))
+    installation.clock.advance(60)
+    await sweep()
+    assert await kinds(house) == []
+
+    installation.clock.advance(50 * 60)
+    await sweep()
+    assert await kinds(house) == ["missed"]
+
+
 async def test_a_schedule_that_is_edited_while_a_run_is_going_does_not_touch_its_own_bounds(
     installation, house, made, sweep, signal
 ):

@@ -51,6 +51,19 @@ def next_expectation(
     return None
 
 
+def covered_until(schedule: Schedule, *, settled_until: datetime, last_heard_at: datetime | None) -> datetime:
+    """Return the last instant of a cron line before the one that is awaited, or where it is settled already.
+
+    What a signal has counted for by these margins stays settled when they are others. An interval has only the one.
+    """
+    if schedule.cron is None or last_heard_at is None:
+        return settled_until
+    awaited = next_expectation(schedule, settled_until=settled_until, last_heard_at=last_heard_at)
+    if awaited is None:
+        return settled_until
+    return instant_before(schedule.cron, schedule.timezone, awaited.expected_at, settled_until) or settled_until
+
+
 def expectation_at(schedule: Schedule, expected_at: datetime) -> Expectation:
     """Return an expected instant of a cron line with its window and its deadline."""
     early = timedelta(seconds=_early_seconds(schedule, expected_at))

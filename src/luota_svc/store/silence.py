@@ -26,6 +26,11 @@ async def look_at(unit: Unit, monitor_id: UUID, at: datetime) -> None:
     await unit.change("silence.look_at", SQL["look_at"], {"id": monitor_id, "at": at})
 
 
+async def settle(unit: Unit, monitor_id: UUID, until: datetime) -> None:
+    """Let a monitor's expected instants up to one be settled. Its lock is held."""
+    await unit.change("silence.settle", SQL["settle"], {"id": monitor_id, "until": until})
+
+
 async def look_at_runs(unit: Unit, monitor_id: UUID, at: datetime | None) -> None:
     """Let the sweep look at a monitor's running runs, or never again with None. The monitor's lock is held."""
     await unit.run(SQL["look_at_runs"], {"id": monitor_id, "at": at})

@@ -8,6 +8,10 @@ UPDATE monitors SET judged_from = %(at)s, settled_until = %(at)s, next_deadline_
 -- Lets the sweep look at a monitor at once: what it promises has changed.
 UPDATE monitors SET next_deadline_at = %(at)s WHERE id = %(id)s
 
+-- name: settle
+-- Lets expected instants up to one be settled: a signal has counted for them.
+UPDATE monitors SET settled_until = greatest(settled_until, %(until)s) WHERE id = %(id)s
+
 -- name: look_at_runs
 -- Lets the sweep look at a monitor's running runs, at once or (NULL) never again. Index: runs_of_monitor.
 UPDATE runs SET next_deadline_at = %(at)s WHERE monitor_id = %(id)s AND next_deadline_at IS NOT NULL

@@ -17,11 +17,12 @@ from luota_svc.model.schedules import BackTest, Explanation
 from luota_svc.rules.backtest import back_test
 from luota_svc.rules.explain import BY_AGE, explain_awaited, explain_next
 from luota_svc.rules.monitor_settings import schedule_problems
-from luota_svc.rules.schedule import HORIZON, expected_after, schedule_of
+from luota_svc.rules.schedule import HORIZON, covered_until, expected_after, schedule_of
 from luota_svc.store import monitors, schedules, workspaces
 from luota_svc.store.database import Unit
 from luota_svc.usecases.changes import check_problems
 from luota_svc.usecases.installation import Installation
+from luota_svc.usecases.monitor_deadlines import is_another_schedule
 from luota_svc.usecases.operator_admission import admit, found
 
 EXPLAINED_MAX: Final = 100
@@ -40,9 +41,14 @@ async def explain_monitor(
         monitor = await _monitor(at, unit, call, monitor_id)
         settled_until, last_heard_at = await schedules.judged(unit, monitor_id)
     now = at.clock.now()
-    explanation = await _explained(
-        replace(monitor.settings, **overrides), now, start, count, settled_until, last_heard_at
-    )
+    settings = replace(monitor.settings, **overrides)
+    # As it will be once they are saved: a new schedule begins now, and what a signal has counted for stays settled.
+    if is_another_schedule(monitor.settings, settings):
+        settled_until = now
+    else:
+        schedule = schedule_of(monitor.settings)
+        settled_until = covered_until(schedule, settled_until=settled_until, last_heard_at=last_heard_at)
+    explanation = await _explained(settings, now, start, count, settled_until, last_heard_at)
     if monitor.paused_until is not None and monitor.paused_until > now:
         reason = f"paused until {monitor.paused_until.isoformat(timespec='seconds')}: nothing is judged"
         return replace(explanation, awaited=None, awaited_reason=reason)
