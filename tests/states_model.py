@@ -297,11 +297,11 @@ class MonitorModel:
         return deadline, deadline - seconds(self.promise.grace), "late" if self.promise.kind == "run" else "missed"
 
     def _anew(self, begin: datetime, span: float) -> datetime:
-        """Count a span from its beginning, and anew from the end of each gap of our own that it meets."""
-        end = begin + seconds(span)
+        """Count a span from its beginning, and anew from the end of each gap of our own in it, or soon after one."""
+        end = until = begin + seconds(span)
         for gone, back in self.gaps:
-            if gone < end and back > begin:
-                end = max(end, back + seconds(span))
+            if gone < min(end, until) and back > begin:
+                end, until = max(end, back + seconds(span)), max(until, back + timedelta(hours=1))
         return end
 
     def _silent_from(self, run: RunModel) -> datetime:

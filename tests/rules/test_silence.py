@@ -230,6 +230,13 @@ def test_a_gap_puts_a_silence_off_by_the_whole_span_from_its_end():
     assert postponed(at(0), at(10), [gap(-5, 0), gap(10, 12)]) == at(10)
 
 
+def test_gaps_soon_after_one_another_are_one_outage_and_a_restart_a_day_does_not_put_off_for_ever():
+    assert postponed(at(0), at(10), [gap(9, 12), gap(20, 30), gap(39, 40)]) == at(50)
+    day, week = 24 * 60, 7 * 24 * 60
+    restarts = [gap(number * day, number * day + 1) for number in range(30)]
+    assert postponed(at(5), at(5 + week), restarts) == at(week + 1 + week)
+
+
 minutes = st.integers(-300, 900)
 schedules = st.one_of(
     st.sampled_from(["0 * * * *", "*/7 * * * *", "30 3 * * *", "15 2 * * 1"]).map(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 JUDGE_AFTER: Final = timedelta(seconds=1)
 # After a long time in which nobody looked, so many instants are told one by one; the others are settled in silence.
 INSTANTS_MAX: Final = 100
+# Gaps that follow on one another within this are one outage, in which nobody was heard reliably.
+ONE_OUTAGE: Final = timedelta(hours=1)
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -67,11 +69,17 @@ def next_silence_deadline(watch: Watch, gaps: Sequence[Gap]) -> datetime | None:
 
 
 def postponed(begin: datetime, deadline_at: datetime, gaps: Sequence[Gap]) -> datetime:
-    """Return when a silence that began at `begin` may be judged: the whole span anew from the end of each gap in it."""
+    """Return when a silence that began at `begin` may be judged: the whole span anew from the end of each gap in it.
+
+    Of the gaps in the span that is added only those count that follow soon on one that does: a Luota that is restarted
+    once a day would never find a weekly job that died.
+    """
     span = deadline_at - begin
+    counts_before = deadline_at
     for gap in sorted(gaps):
-        if gap.started_at < deadline_at and gap.ended_at > begin:
+        if gap.started_at < min(deadline_at, counts_before) and gap.ended_at > begin:
             deadline_at = max(deadline_at, gap.ended_at + span)
+            counts_before = max(counts_before, gap.ended_at + ONE_OUTAGE)
     return deadline_at
 
 
