@@ -70,6 +70,7 @@ SWEEP = {
     "unresolved_incidents": (lambda n: [ids("m", n)], {"incidents_one_unresolved"}),
     "previous_incidents": (lambda n: [ids("m", n)], {"incidents_of_monitor"}),
     "promises": (lambda n: [ids("m", n)], {"monitors_pkey"}),
+    "give_up_runs": (lambda n: [ids("m", n)], {"runs_stuck"}),
     "set_aside_monitors": (lambda n: ["now()", ids("m", n)], {"monitors_pkey"}),
     "set_aside_runs": (lambda n: ["now()", ids("r", n)], {"runs_pkey"}),
 }

@@ -294,6 +294,24 @@ async def test_a_sign_of_life_right_after_a_later_runs_success_lets_silence_be_j
     assert [state for _, state, _, _ in time.incidents(monitor)] == ["resolved", "open"]
 
 
+async def test_where_nobody_closes_runs_the_newest_hundred_count_as_stuck(time):
+    monitor = time.monitor(kind="run", timeout_seconds=600, stuck_after_seconds=600)
+    for hour in range(2):
+        for number in range(70):
+            await time.process.start(monitor, f"{hour}-{number}")
+            time.clock.advance(1)
+        await time.passes(hours=1)
+
+    assert time.incidents(monitor) == [("stuck", "open", "expired", 140)]
+    assert time.row(monitor)["failures_in_row"] == 140
+    assert time.world.count("runs", "stuck_at IS NOT NULL AND state = 'expired'") == 100
+    assert time.world.count("runs", "stuck_at IS NOT NULL AND external_run_id LIKE '1-%%'") == 70
+
+    await time.process.finish(monitor, "at last")
+    assert time.incidents(monitor) == [("stuck", "resolved", "expired", 140)]
+    assert time.world.count("runs", "stuck_at IS NOT NULL") == 0
+
+
 async def test_what_was_ended_by_hand_is_not_opened_again_by_its_expiry(time):
     monitor = time.monitor(kind="run", stuck_after_seconds=600)
     await time.process.start(monitor, "killed")

@@ -302,6 +302,8 @@ class Writes:
     new_runs: list[NewRun] = field(default_factory=list)
     changed_runs: list[ChangedRun] = field(default_factory=list)
     freed_runs: list[UUID] = field(default_factory=list)
+    # Monitors of which more runs count as stuck than before.
+    stuck_on: set[UUID] = field(default_factory=set)
     signals: list[NewSignal] = field(default_factory=list)
     signal_keys: list[tuple[UUID, str, UUID, datetime]] = field(default_factory=list)
     monitors: list[ChangedMonitor] = field(default_factory=list)

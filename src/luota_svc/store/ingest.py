@@ -256,6 +256,7 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
         ("insert_runs", writes.new_runs),
         ("change_runs", writes.changed_runs),
         ("free_runs", [(run_id,) for run_id in writes.freed_runs]),
+        ("give_up_runs", [(monitor_id,) for monitor_id in writes.stuck_on]),
         ("insert_signals", writes.signals),
         ("insert_signal_keys", writes.signal_keys),
         ("change_monitors", writes.monitors),

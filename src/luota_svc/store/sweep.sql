@@ -75,6 +75,21 @@ WITH changed AS (
 )
 SELECT luota_assert_rows('settle_monitors', %b::bigint, (SELECT count(*) FROM changed))
 
+-- name: give_up_runs
+-- Keeps the newest hundred of a monitor's stuck runs: every signal reads them under the lock, and where nobody closes runs,
+-- they would be thousands. The others are as those that a later run has overtaken. Index: runs_stuck.
+UPDATE runs r
+SET stuck_at = NULL, overtaken = true
+FROM unnest(%b::uuid[]) AS v (monitor_id)
+CROSS JOIN LATERAL (
+    SELECT s.id
+    FROM runs s
+    WHERE s.monitor_id = v.monitor_id AND s.stuck_at IS NOT NULL
+    ORDER BY s.received_at DESC, s.id DESC
+    OFFSET 100
+) older
+WHERE r.id = older.id
+
 -- name: set_aside_monitors
 -- Looks at monitors later, for a fault of ours that must not stop the others.
 UPDATE monitors SET next_deadline_at = %b::timestamptz WHERE id = ANY(%b::uuid[])

@@ -94,6 +94,7 @@ class SilenceFold:
         if look.stuck is not None:
             self._break(mutex, look.stuck, run)
             stuck_at = self._now
+            self._out.stuck_on.add(mutex.id)
         if look.slow is not None:
             self._break(mutex, look.slow, run)
             slow_at = self._now
@@ -135,6 +136,7 @@ class SilenceFold:
         """
         incident = None
         if look.judged:
+            self._out.stuck_on.add(mutex.id)
             row = self._row(run.monitor_id)
             self._monitors[run.monitor_id] = row._replace(failures_in_row=row.failures_in_row + 1, successes_in_row=0)
             if run.stuck_at is None or self._incidents.stands(mutex.id, IncidentKind.STUCK):
