@@ -89,7 +89,10 @@ HOT = {
     "signals_by_key": (lambda n: [ids("m", n), texts("s-", n)], {"signal_keys_pkey"}),
     "routes_of_workspaces": (lambda n: [ids("w", min(n, 4))], {"alert_routes_of_workspace"}),
     "told_routes": (lambda n: [ids("i", min(n, 20))], {"delivery_incidents_of_incident", "deliveries_pkey"}),
-    "previous_incidents": (lambda n: [ids("m", min(n, 20))], {"incidents_of_monitor"}),
+    "previous_incidents": (
+        lambda n: [ids("m", min(n, 20)), f"array_fill('missed'::text, ARRAY[{min(n, 20)}])"],
+        {"incidents_of_monitor"},
+    ),
     "quiet_windows": (lambda n: [ids("w", min(n, 4)), "now()"], {"maintenance_windows_standing"}),
     "quietable": (lambda n: [ids("m", min(n, 20))], {"monitors_pkey"}),
     "drop_occurrences": (
@@ -142,3 +145,24 @@ def test_a_hot_statement_uses_its_indexes(filled, name, members, mode):
     assert expected <= indexes, f"used {sorted(indexes)}, read whole {sorted(scanned)}"
     # A small table read whole is cheap; one that grows with the customers is not.
     assert not scanned - {"workspaces"}, f"read whole: {sorted(scanned)}"
+
+
+def test_the_incident_before_is_found_without_reading_all_that_there_were(filled):
+    text = statement_of("previous_incidents", SQL["previous_incidents"]).text.decode()
+    with filled.transaction(force_rollback=True):
+        filled.execute(
+            "INSERT INTO incidents (id, workspace_id, monitor_id, kind, state, severity, opened_at, occurrence_count,"
+            " event_count, resolved_at, resolution)"
+            " SELECT gen_random_uuid(), md5('w1')::uuid, md5('m1')::uuid, 'missed', 'resolved', 'error',"
+            " now() + n * interval '1 s', 1, 1, now(), 'recovered' FROM generate_series(1, 5000) AS n"
+        )
+        filled.execute(f"PREPARE before AS {text}".encode())
+        explain = "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE before(ARRAY[md5('m1')::uuid], ARRAY['missed'])"
+        ((plan,),) = filled.execute(explain).fetchall()
+        filled.execute("DEALLOCATE before")
+
+    def read(node: dict) -> float:
+        below = sum(read(child) for child in node.get("Plans", ()))
+        return below or node["Actual Rows"] * node["Actual Loops"]
+
+    assert read(plan[0]["Plan"]) < 10

@@ -68,7 +68,10 @@ SWEEP = {
     "watches": (lambda n: [ids("m", n)], {"monitors_pkey"}),
     "swept_runs": (lambda n: [ids("r", n), ids("m", n), "now()"], {"runs_"}),
     "unresolved_incidents": (lambda n: [ids("m", n)], {"incidents_one_unresolved"}),
-    "previous_incidents": (lambda n: [ids("m", n)], {"incidents_of_monitor"}),
+    "previous_incidents": (
+        lambda n: [ids("m", n), f"array_fill('missed'::text, ARRAY[{n}])"],
+        {"incidents_of_monitor"},
+    ),
     "promises": (lambda n: [ids("m", n)], {"monitors_pkey"}),
     "give_up_runs": (lambda n: [ids("m", n)], {"runs_stuck"}),
     "set_aside_monitors": (lambda n: ["now()", ids("m", n)], {"monitors_pkey"}),

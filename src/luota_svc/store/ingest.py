@@ -151,33 +151,37 @@ class IngestTransaction:
         workspaces: Collection[UUID],
         monitors: Collection[UUID],
         resolved: Collection[UUID],
-        opened: Collection[UUID],
+        opened: Collection[tuple[UUID, IncidentKind]],
         runs: Collection[UUID],
         silent: bool,
         at: datetime,
     ) -> Tellable:
-        """Read what routing needs, and what the packets of incidents that open on `opened` monitors freeze.
+        """Read what routing needs, and what the packets of incidents that open freeze.
 
-        Only asked for when an incident was opened or resolved. `runs` are those that the opened ones are about;
+        Only asked for when an incident was opened or resolved. `opened` are the monitors and kinds of those that open,
+        `runs` those that they are about;
         `silent` says that silence opened some, which asks when nobody listened; `at` is the first instant that is asked
         about.
         """
         calls: dict[str, Sequence[Any]] = {
             "routes_of_workspaces": (list(workspaces),),
             "told_routes": (list(resolved),),
-            "previous_incidents": (list(monitors),),
             "quiet_windows": (list(workspaces), at),
             "quietable": (list(monitors),),
         }
         if opened:
-            calls |= {"promises": (list(opened),), "root_runs": (list(runs),)}
+            calls |= {
+                "previous_incidents": _columns(opened),
+                "promises": (list({monitor_id for monitor_id, _ in opened}),),
+                "root_runs": (list(runs),),
+            }
         if silent:
             calls["newest_gaps"] = ()
         rows = dict(zip(calls, await self._run(*calls.items()), strict=True))
         return Tellable(
             routes=tuple(_route(row) for row in rows["routes_of_workspaces"]),
             told=tuple(ToldRoute(*row) for row in rows["told_routes"]),
-            previous={(row[0], IncidentKind(row[1])): row[2] for row in rows["previous_incidents"]},
+            previous={(row[0], IncidentKind(row[1])): row[2] for row in rows.get("previous_incidents", ())},
             promises={row[0]: promise_of(row) for row in rows.get("promises", ())},
             root_runs={row[0]: root_run_of(row) for row in rows.get("root_runs", ())},
             gaps=tuple(Gap(*row) for row in rows.get("newest_gaps", ())),

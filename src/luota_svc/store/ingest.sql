@@ -106,11 +106,16 @@ ORDER BY d.id
 FOR NO KEY UPDATE OF d
 
 -- name: previous_incidents
--- The newest incident of each kind on these monitors. Index: incidents_of_monitor.
-SELECT DISTINCT ON (monitor_id, kind) monitor_id, kind, id
-FROM incidents
-WHERE monitor_id = ANY(%b::uuid[])
-ORDER BY monitor_id, kind, opened_at DESC, id DESC
+-- The newest incident of each kind on each monitor, however many there have been. Index: incidents_of_monitor.
+SELECT v.monitor_id, v.kind, newest.id
+FROM unnest(%b::uuid[], %b::text[]) AS v (monitor_id, kind)
+CROSS JOIN LATERAL (
+    SELECT i.id
+    FROM incidents i
+    WHERE i.monitor_id = v.monitor_id AND i.kind = v.kind
+    ORDER BY i.opened_at DESC, i.id DESC
+    LIMIT 1
+) newest
 
 -- name: quiet_windows
 -- What may quiet the monitors of these workspaces at an instant. Those that ended lately are read too: another one may

@@ -20,7 +20,7 @@ async def load_tellable(transaction: IngestTransaction, changes: Sequence[Incide
         workspaces={change.workspace_id for change in changes},
         monitors={change.monitor_id for change in changes},
         resolved={change.incident_id for change in changes if not change.opened_here},
-        opened={change.monitor_id for change in opened},
+        opened={(change.monitor_id, change.kind) for change in opened},
         runs={change.root_run_id for change in opened if change.root_run_id},
         silent=any(change.request_id is None for change in opened),
         at=min(change.at for change in changes),
