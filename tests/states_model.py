@@ -315,7 +315,7 @@ class MonitorModel:
         return self._anew(begin, after if promise.every is None else min(after, promise.every + promise.grace))
 
     def _expires_at(self, run: RunModel) -> datetime:
-        met = any(gone < run.timeout_at and back > self._silent_from(run) for gone, back in self.gaps)
+        met = any(gone < run.timeout_at and back > run.last_sign for gone, back in self.gaps)
         return max(run.timeout_at, self._stuck_at(run)) if met else run.timeout_at
 
     def _slow_at(self, run: RunModel) -> datetime | None:

@@ -254,3 +254,27 @@ async def test_a_run_that_expires_in_a_pause_opens_nothing(at: Stage):
     await at.pass_time(2 * TIMEOUT + 2)
     assert [row["state"] for row in at.runs(monitor)] == ["expired"]
     assert (at.incidents(monitor), at.counters(monitor)) == ([], (0, 0))
+
+
+async def test_a_pause_that_is_shortened_lets_silence_count_from_its_new_end(at: Stage):
+    monitor = await at.monitor(stuck_after_seconds=STUCK_AFTER)
+    await at.process.start(monitor, at.name())
+    await at.pause(monitor, 10 * STUCK_AFTER)
+    await at.pass_time(STUCK_AFTER + 1)
+    await at.pause(monitor, 60)
+    await at.pass_time(60 + STUCK_AFTER)
+    assert not at.incidents(monitor)
+    await at.pass_time(1)
+    assert set(at.standing(monitor)) == {"stuck"}
+
+
+async def test_a_pause_after_our_own_outage_ends_no_run_whose_close_may_have_been_lost(at: Stage):
+    monitor = await at.monitor(**SETTINGS["stuck"])
+    await at.process.start(monitor, at.name())
+    await at.be_away(TIMEOUT + 100)
+    await at.pause(monitor, STUCK_AFTER)
+    await at.pass_time(STUCK_AFTER + STUCK_AFTER)
+    assert [row["state"] for row in at.runs(monitor)] == ["running"]
+    await at.pass_time(1)
+    assert [row["state"] for row in at.runs(monitor)] == ["expired"]
+    assert set(at.standing(monitor)) == {"stuck"}

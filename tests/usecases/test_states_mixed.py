@@ -64,7 +64,7 @@ PROMISES = {
 }
 # What lives of each kind must have come to at full size; the walks of each edge do not hang on chance.
 SEEN = {
-    kind: {edge.word for edge in INCIDENT if edge.word != "assigned"}
+    kind: {edge.word for edge in INCIDENT if edge.word not in {"assigned", "occurrence"}}
     | {word for drawn in kinds() if drawn.name in own for word in (drawn.name, *drawn.reasons)}
     | ({str(state) for state in RunState} if kind == "run" else set())
     for kind, own in {

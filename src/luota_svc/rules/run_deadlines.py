@@ -56,7 +56,7 @@ def look_at_run(run: RunWatch, monitor: Watch, gaps: Sequence[Gap], upto: dateti
     begin = max(run.last_sign_at, monitor.judged_from, monitor.paused_until or monitor.judged_from)
     stuck_at = postponed(begin, _stuck_deadline(run, monitor, begin), gaps)
     expires_at = run.timeout_at
-    if any(gap.started_at < expires_at and gap.ended_at > begin for gap in gaps):
+    if any(gap.started_at < expires_at and gap.ended_at > run.last_sign_at for gap in gaps):
         # Its close may have been lost on us: it gets the time that any silent run gets to be heard of.
         expires_at = max(expires_at, stuck_at)
     paused = monitor.paused_until is not None and monitor.paused_until > upto

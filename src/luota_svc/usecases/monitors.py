@@ -95,9 +95,13 @@ async def update_monitor(
 async def pause_monitor(at: Installation, call: Call, monitor_id: UUID, until: datetime | None) -> Monitor:
     """Record and do not judge until an instant; the counters start again."""
     end = _future(at, until)
-    return await _change(
-        at, call, monitor_id, "monitor.pause", lambda unit, before, now: monitors.pause(unit, before, end, now)
-    )
+
+    async def write(unit: Unit, before: Monitor, now: datetime) -> None:
+        await monitors.pause(unit, before, end, now)
+        # One that ends before the pause that was set may bring what its runs wait for nearer.
+        await silence.look_at_runs(unit, before.id, now)
+
+    return await _change(at, call, monitor_id, "monitor.pause", write)
 
 
 async def resume_monitor(at: Installation, call: Call, monitor_id: UUID) -> Monitor:
