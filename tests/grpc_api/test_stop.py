@@ -87,6 +87,8 @@ async def refused_by_the_port(port: int) -> None:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:
                 return
+            except ConnectionResetError:
+                continue  # it was in the backlog when the listener closed
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
