@@ -100,12 +100,17 @@ class MonitorModel:
         return [incident.kind for incident in self.incidents if incident.state != "resolved"]
 
     def quiet_until(self, at: datetime, began: datetime | None) -> datetime | None:
-        """Mute and windows that touch are one; a window is not meant for a run that began before it."""
-        windows = [window for window in self.windows if began is None or window[0] <= began]
+        """Mute and windows that touch are one; windows are not meant for a run that began before the first of them."""
+        windows = [window for window in self.windows if began is None or self._first_start(window[0]) <= began]
         end = max(at, self.muted_until or at)
         while covering := [window[1] for window in windows if window[0] <= end < window[1]]:
             end = max(covering)
         return end if end > at else None
+
+    def _first_start(self, start: datetime) -> datetime:
+        while before := [window[0] for window in self.windows if window[0] < start <= window[1]]:
+            start = min(before)
+        return start
 
     # --- incidents -----------------------------------------------------------------------------------------------
 
