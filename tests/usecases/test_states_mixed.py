@@ -32,7 +32,7 @@ from luota_svc.model.runs import RunState
 from luota_svc.model.signals import Accepted
 
 FULL = os.environ.get("LUOTA_FAULTS") == "full"
-EXAMPLES = {"run": 250, "heartbeat": 80, "freshness": 80} if FULL else {"run": 30, "heartbeat": 10, "freshness": 10}
+EXAMPLES = {"run": 250, "heartbeat": 80, "freshness": 80} if FULL else {"run": 15, "heartbeat": 8, "freshness": 8}
 STEPS = 50 if FULL else 25
 
 NAMES = st.sampled_from("abcd")
