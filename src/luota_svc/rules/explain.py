@@ -30,7 +30,7 @@ _NAMED_MAX: Final = 3
 
 
 def explain_next(schedule: Schedule, start: datetime, count: int) -> tuple[ExplainedInstant, ...]:
-    """Return the first `count` expected instants from `start` on; an interval's, as if each were met on the minute."""
+    """Return the first `count` expected instants from `start` on; an interval's, as if each were met on time."""
     if schedule.interval_seconds is not None:
         return tuple(islice(_of_interval(schedule, start), count))
     if schedule.cron is None:
@@ -85,7 +85,7 @@ def words_of(span: timedelta) -> str:
 
 
 def _of_interval(schedule: Schedule, start: datetime) -> Iterator[ExplainedInstant]:
-    reason = "slides from the last signal received; the ones that follow, if each is met on the minute"
+    reason = "slides from the last signal received; the ones that follow, if each is met on time"
     while True:
         expectation = next_expectation(schedule, settled_until=start, last_heard_at=None)
         assert expectation is not None
