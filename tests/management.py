@@ -34,7 +34,7 @@ async def installation(database_url, redis_url) -> AsyncIterator[Installation]:
     clock = StubClock()
     limiter = RedisLimiter(redis_url, clock)
     await limiter.open()
-    yield Installation(database, clock, limiter, IngestLimits(), "https://luota.example")
+    yield Installation(database, clock, limiter, "https://luota.example")
     await limiter.aclose()
     await database.close()
 

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from tests.builders import NO_LIMITS, Process, World, ingest_process, outcome_of
+from tests.builders import Process, World, ingest_process, outcome_of
 from tests.management import Caller, make_caller
 
 from luota_svc.clock import StubClock
@@ -215,7 +215,7 @@ async def stage(database_url: str) -> AsyncIterator[Stage]:
             await database.open()
             stack.push_async_callback(database.close)
         limiter: Any = LocalBuckets(clock)
-        installation = Installation(operating, clock, limiter, NO_LIMITS, "https://luota.example")
+        installation = Installation(operating, clock, limiter, "https://luota.example")
         process = await stack.enter_async_context(ingest_process(world))
         olga = await make_caller(installation, Role.OPERATOR, world.workspace_id)
         yield Stage(world, clock, process, installation, olga, sweeping)

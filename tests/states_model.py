@@ -40,6 +40,8 @@ class RunModel:
     stuck: bool = False
     slow: bool = False
     made_good: bool = False
+    # False for a run that its close opened: it has no length.
+    started: bool = True
 
 
 @dataclass
@@ -154,7 +156,9 @@ class MonitorModel:
         return "sign_of_life"
 
     def finish(self, name: str, at: datetime, *, good: bool, said: datetime | None) -> str:
+        known = name in self.runs
         self.start(name, at)
+        self.runs[name].started = self.runs[name].started and known
         return self.close(name, at, good=good, said=said)
 
     def close(self, name: str, at: datetime, *, good: bool, said: datetime | None) -> str:
@@ -186,6 +190,8 @@ class MonitorModel:
         for other in self.runs.values():
             if other.stuck and other.received <= run.received:
                 other.stuck, other.made_good = False, True
+        if not run.started:
+            return
         took = at - run.received
         if self.promise.most is not None and took > seconds(self.promise.most):
             if not run.slow:

@@ -111,6 +111,17 @@ async def test_what_a_signal_counted_for_is_not_awaited_again_with_other_margins
         assert when(told.awaited.expected_at) == on_the_hour + timedelta(hours=2)
 
 
+async def test_an_intervals_instants_begin_with_what_is_awaited(installation, now, made, hear, explain):
+    monitor = await made(schedule=monitors_pb2.Schedule(interval_seconds=600))
+    await hear(monitor)
+    installation.clock.advance(120)
+    told = await explain(monitor_id=monitor, count=2)
+    assert when(told.awaited.expected_at) == now + timedelta(seconds=600)
+    assert [when(each.expected_at) - now for each in told.instants] == [
+        timedelta(seconds=600), timedelta(seconds=1200),
+    ]  # fmt: skip
+
+
 async def test_settings_that_are_given_stand_over_the_monitors_own(now, made, explain):
     monitor = await made(schedule=HOURLY, grace_seconds=60)
     told = await explain(monitor_id=monitor, schedule=monitors_pb2.Schedule(interval_seconds=120))

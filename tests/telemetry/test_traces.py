@@ -86,7 +86,7 @@ def test_a_traceparent_that_is_not_well_formed_starts_a_new_trace(bad):
 def test_a_sampled_request_shows_door_use_case_and_batch_as_the_conventions_ask(spans):
     tracing = tracing_of(spans, ALL)
     door = http(tracing, INBOUND)
-    with tracing.child_span(names.SPAN_INGEST, door.traceparent, {names.ATTR_MONITOR_ID: "m"}):
+    with tracing.child_span(names.SPAN_INGEST, door.traceparent, {names.ATTR_BATCH_MEMBERS: 1}):
         pass
     with tracing.batch_span(names.SPAN_BATCH, [door.traceparent, None, http(build_tracing({})).traceparent]) as batch:
         batch.set(names.ATTR_BATCH_MEMBERS, 3)

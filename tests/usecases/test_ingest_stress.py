@@ -11,7 +11,7 @@ from random import Random
 import psycopg
 import pytest
 from psycopg import AsyncConnection
-from tests.builders import NO_LIMITS, Process, World, finish, outcome_of, start
+from tests.builders import Process, World, finish, outcome_of, start
 from tests.management import Caller, make_caller
 
 from luota_svc.limits.local import LocalBuckets
@@ -181,7 +181,7 @@ async def test_two_processes_an_operator_and_a_sweep_on_the_same_monitors_break_
     await database.open()
     try:
         limiter = LocalBuckets(world.clock)
-        installation = Installation(database, world.clock, limiter, NO_LIMITS, "https://luota.example")
+        installation = Installation(database, world.clock, limiter, "https://luota.example")
         caller = await make_caller(installation, Role.ADMIN)
         async with asyncio.timeout(1_000 if FULL else 60), asyncio.TaskGroup() as group:
             for number in range(WORKERS):

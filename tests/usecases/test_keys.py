@@ -205,9 +205,7 @@ async def test_an_operator_who_makes_keys_in_a_loop_is_slowed(house):
 async def test_no_key_is_made_while_redis_is_away(installation, house):
     limiter = RedisLimiter("unix:///nowhere/valkey.sock", installation.clock)
     await limiter.open()
-    without = Installation(
-        installation.database, installation.clock, limiter, installation.ingest_limits, installation.public_url
-    )
+    without = Installation(installation.database, installation.clock, limiter, installation.public_url)
     try:
         with pytest.raises(Unavailable):
             await keys.create_key(

@@ -8,6 +8,8 @@ from uuid import UUID
 import pytest
 from tests.builders import Process, World, ping
 
+from luota_svc.model.signals import Accepted
+
 
 def stand(world: World, monitor: UUID, kind: str, state: str = "open") -> UUID:
     """Let an incident of a kind stand, as the sweep would have opened it."""
@@ -131,20 +133,25 @@ async def test_a_paused_monitor_is_heard_and_its_incidents_stay_as_they_are(worl
     assert column(world, heartbeat, "last_heard_at") == accepted.received_at
 
 
+async def runs(process: Process, monitor: UUID, name: str, seconds: float, *, good: bool = True) -> Accepted:
+    """Let a run take so long by its own clock; return what its close was answered."""
+    end = process.clock.now()
+    await process.start(monitor, name, occurred_at=end - timedelta(seconds=seconds))
+    return await (process.success if good else process.fail)(monitor, name, occurred_at=end)
+
+
 async def test_too_long_a_success_opens_slow_and_the_next_one_inside_the_bounds_resolves_it(
     world: World, process: Process
 ):
     monitor = world.monitor(max_duration_seconds=60)
-    now = world.clock.now()
-    await process.start(monitor, "long", occurred_at=now - timedelta(seconds=90))
-    slow = await process.success(monitor, "long", occurred_at=now)
+    slow = await runs(process, monitor, "long", 90)
     assert slow.incident is not None
     assert slow.incident.kind == "slow"
     assert world.one("SELECT reason FROM incidents") == "too_long"
     assert world.one("SELECT incident_id FROM signals WHERE type = 'success'") == slow.incident.id
-    await process.finish(monitor, "failed", 1)
+    await runs(process, monitor, "failed", 30, good=False)
     assert stands(world, "slow")
-    inside = await process.finish(monitor, "inside")
+    inside = await runs(process, monitor, "inside", 30)
     assert inside.incident is not None
     assert not stands(world, "slow")
 
@@ -163,13 +170,22 @@ async def test_what_was_said_to_be_slow_while_it_ran_is_not_said_again_at_its_cl
 
 async def test_too_short_a_success_opens_fast_and_a_failure_is_not_measured(world: World, process: Process):
     monitor = world.monitor(min_duration_seconds=60)
-    await process.finish(monitor, "failed", 1)
+    await runs(process, monitor, "failed", 1, good=False)
     assert world.count("incidents", "kind = 'fast'") == 0
-    await process.finish(monitor, "short")
+    await runs(process, monitor, "short", 1)
     assert stands(world, "fast")
     assert world.one("SELECT reason FROM incidents WHERE kind = 'fast'") == "too_short"
-    await process.finish(monitor, "short too")
+    await runs(process, monitor, "short too", 1)
     assert world.one("SELECT occurrence_count FROM incidents WHERE kind = 'fast'") == 2
+
+
+async def test_a_run_that_is_told_in_one_message_has_no_length(world: World, process: Process):
+    monitor = world.monitor(min_duration_seconds=60, max_duration_seconds=120)
+    await process.finish(monitor, "nightly")
+    assert world.count("incidents") == 0
+    await runs(process, monitor, "short", 1)
+    await process.finish(monitor, "says nothing of it")
+    assert stands(world, "fast")
 
 
 async def test_progress_frees_a_stuck_run_and_resolves_its_incident(world: World, process: Process):

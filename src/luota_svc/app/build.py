@@ -141,7 +141,6 @@ async def _build_service(
         database=database,
         clock=clock,
         limiter=limiter,
-        ingest_limits=settings.limits,
         public_url=settings.doors.public_url,
     )
     recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)

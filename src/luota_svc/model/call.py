@@ -17,7 +17,6 @@ class Door(StrEnum):
 
     HTTP = "http"
     GRPC = "grpc"
-    TIME = "time"
 
 
 @dataclass(slots=True)

@@ -10,17 +10,7 @@ from uuid import UUID
 from luota_svc.model.audit import AuditEntry
 from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.model.incidents import IncidentKind, TimelineEntry
-from luota_svc.model.monitors import Severity
-
-
-class Heard(NamedTuple):
-    """A signal as a packet refers to it."""
-
-    signal_id: str
-    type: str
-    received_at: datetime
-    request_id: str
-    run_id: str | None
+from luota_svc.model.monitors import Severity, SignalRef
 
 
 class Promise(NamedTuple):
@@ -49,8 +39,8 @@ class Promise(NamedTuple):
     promise: str
     tags: dict[str, str]
     version: int
-    last_signal: Heard | None
-    last_good_signal: Heard | None
+    last_signal: SignalRef | None
+    last_good_signal: SignalRef | None
 
 
 class Gap(NamedTuple):
@@ -118,7 +108,7 @@ class Opening(NamedTuple):
     expected_at: datetime | None
     deadline_at: datetime | None
     promise: Promise
-    good_signal: Heard | None
+    good_signal: SignalRef | None
     bad_signal: BadSignal | None
     run: RootRun | None
     gaps: tuple[Gap, ...]

@@ -88,7 +88,7 @@ def _once_problems(times: WindowTimes, now: datetime) -> Iterator[FieldProblem]:
         yield FieldProblem("endsAt", "is required together with startsAt")
         return
     if times.ends_at <= now:
-        yield FieldProblem("endsAt", "must be in the future; cancel a window to end it now")
+        yield FieldProblem("endsAt", "must be in the future")
     if times.starts_at is None:
         return
     if times.ends_at <= times.starts_at:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from luota_svc.model.errors import FieldProblem
 from luota_svc.model.monitors import MonitorKind, MonitorSettings
+from luota_svc.model.packets import Promise
 from luota_svc.rules.cron_text import cron_problem
 from luota_svc.rules.run_state import run_timeout_seconds
 
@@ -74,6 +75,12 @@ def validate_settings(settings: MonitorSettings, *, kind_said: bool = True) -> l
 def schedule_problems(settings: MonitorSettings) -> list[FieldProblem]:
     """Return every problem of a schedule and its margins, where a monitor's other settings are fine or play no part."""
     return [*_schedule_problems(settings), *_number_problems(settings), *_relation_problems(settings)]
+
+
+def plain_settings(settings: MonitorSettings | Promise) -> dict[str, Any]:
+    """Return the numbers and texts of a monitor's settings in their public spelling; not its schedule."""
+    named = (*((field, attribute) for field, attribute, _, _ in (*_NUMBERS, *_TEXTS)), ("slug", "slug"))
+    return {field: getattr(settings, attribute) for field, attribute in named if "." not in field}
 
 
 def effective_timeout_seconds(settings: MonitorSettings) -> int:

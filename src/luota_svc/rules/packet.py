@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 
 from luota_svc.model.incidents import IncidentKind, IncidentReason
-from luota_svc.model.packets import BadSignal, Heard, NewPacket, Opening, Promise, RootRun
+from luota_svc.model.monitors import SignalRef
+from luota_svc.model.packets import BadSignal, NewPacket, Opening, Promise, RootRun
 from luota_svc.rules.canonical_json import canonical_json
+from luota_svc.rules.instants import instant_or_none, instant_text
+from luota_svc.rules.monitor_settings import plain_settings
 
 Fields = dict[str, Any]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 FORMAT: Final = "luota.packet/1"
 # The members of a packet that its evidence digest is over: all that is frozen.
@@ -33,20 +32,6 @@ def freeze(opening: Opening) -> NewPacket:
     return NewPacket(opening.incident_id, text, hashlib.sha256(text.encode()).digest())
 
 
-def instant(at: datetime | None) -> str | None:
-    """Return `2026-05-25T12:00:00.000Z`, None for none."""
-    if at is None:
-        return None
-    since = at - _EPOCH
-    return f"{_second(since.days, since.seconds)}.{since.microseconds // 1_000:03d}Z"
-
-
-@lru_cache(maxsize=4_096)
-def _second(days: int, seconds: int) -> str:
-    """Return an instant of the epoch without its fraction; a packet's instants share a few seconds."""
-    return (_EPOCH + timedelta(days=days, seconds=seconds)).isoformat()[:19]
-
-
 def text_or_none(value: object) -> str | None:
     """Return an id as text, None for none."""
     return None if value is None else str(value)
@@ -54,12 +39,12 @@ def text_or_none(value: object) -> str | None:
 
 def why(opening: Opening) -> str:
     """Say in a sentence why this was a breach of the promise at that instant, from the settings as they were."""
-    settings, deadline = opening.promise, instant(opening.deadline_at)
+    settings, deadline = opening.promise, instant_or_none(opening.deadline_at)
     never = ", and nothing has ever been heard" if opening.reason == IncidentReason.NEVER_REPORTED else ""
     match opening.kind:
         case IncidentKind.MISSED | IncidentKind.LATE:
             return (
-                f"Expected at {instant(opening.expected_at)} by {_schedule_words(settings)}; with graceSeconds"
+                f"Expected at {instant_or_none(opening.expected_at)} by {_schedule_words(settings)}; with graceSeconds"
                 f" {settings.grace_seconds} the deadline was {deadline}, and nothing had come by then{never}"
             )
         case IncidentKind.STALE:
@@ -87,7 +72,7 @@ def _identity(opening: Opening) -> Fields:
         "kind": opening.kind.value,
         "severity": opening.severity.value,
         "reason": opening.reason,
-        "openedAt": instant(opening.opened_at),
+        "openedAt": instant_or_none(opening.opened_at),
         "requestId": opening.request_id,
         "rootRunId": str(opening.run.id) if opening.run else None,
         "previousIncidentId": text_or_none(opening.previous_incident_id),
@@ -97,29 +82,14 @@ def _identity(opening: Opening) -> Fields:
 def _promise(opening: Opening) -> Fields:
     settings = opening.promise
     return {
-        "slug": settings.slug,
-        "name": settings.name,
+        **plain_settings(settings),
         "kind": settings.kind,
         "schedule": _schedule(settings),
-        "graceSeconds": settings.grace_seconds,
-        "earlyToleranceSeconds": settings.early_tolerance_seconds,
-        "maxAgeSeconds": settings.max_age_seconds,
-        "maxDurationSeconds": settings.max_duration_seconds,
-        "minDurationSeconds": settings.min_duration_seconds,
-        "stuckAfterSeconds": settings.stuck_after_seconds,
-        "timeoutSeconds": settings.timeout_seconds,
-        "failureThreshold": settings.failure_threshold,
-        "recoveryThreshold": settings.recovery_threshold,
-        "remindEverySeconds": settings.remind_every_seconds,
         "severity": settings.severity,
-        "owner": settings.owner,
-        "runbookUrl": settings.runbook_url,
-        "environment": settings.environment,
-        "promise": settings.promise,
         "tags": settings.tags,
         "version": settings.version,
-        "expectedAt": instant(opening.expected_at),
-        "deadlineAt": instant(opening.deadline_at),
+        "expectedAt": instant_or_none(opening.expected_at),
+        "deadlineAt": instant_or_none(opening.deadline_at),
         "why": why(opening),
     }
 
@@ -138,15 +108,15 @@ def _schedule_words(settings: Promise) -> str:
     return f"intervalSeconds {settings.interval_seconds}"
 
 
-def _reference(signal: Heard | None) -> Fields | None:
+def _reference(signal: SignalRef | None) -> Fields | None:
     if signal is None:
         return None
     return {
-        "signalId": signal.signal_id,
+        "signalId": str(signal.signal_id),
         "type": signal.type,
-        "receivedAt": instant(signal.received_at),
+        "receivedAt": instant_or_none(signal.received_at),
         "requestId": signal.request_id,
-        "runId": signal.run_id,
+        "runId": text_or_none(signal.run_id),
     }
 
 
@@ -158,10 +128,10 @@ def _bad_day(opening: Opening) -> Fields:
     what = "still_running" if opening.kind is IncidentKind.SLOW else "silence"
     return {
         "what": what,
-        "expectedAt": instant(opening.expected_at),
-        "deadlineAt": instant(opening.deadline_at),
+        "expectedAt": instant_or_none(opening.expected_at),
+        "deadlineAt": instant_or_none(opening.deadline_at),
         "lastSignal": _reference(opening.promise.last_signal),
-        "gaps": [{"startedAt": instant(gap.started_at), "endedAt": instant(gap.ended_at)} for gap in opening.gaps],
+        "gaps": [{"startedAt": instant_text(at), "endedAt": instant_text(end)} for at, end in opening.gaps],
         "run": run,
     }
 
@@ -170,8 +140,8 @@ def _signal(signal: BadSignal) -> Fields:
     return {
         "id": str(signal.id),
         "type": signal.type,
-        "receivedAt": instant(signal.received_at),
-        "occurredAt": instant(signal.occurred_at),
+        "receivedAt": instant_or_none(signal.received_at),
+        "occurredAt": instant_or_none(signal.occurred_at),
         "requestId": signal.request_id,
         "callerRequestId": signal.caller_request_id,
         "summary": signal.summary,
@@ -191,11 +161,11 @@ def _run(run: RootRun) -> Fields:
         "id": str(run.id),
         "externalRunId": run.external_run_id,
         "state": run.state,
-        "startedAt": instant(run.started_at),
-        "receivedAt": instant(run.received_at),
-        "lastSignAt": instant(run.last_sign_at),
-        "timeoutAt": instant(run.timeout_at),
-        "finishedAt": instant(run.finished_at),
+        "startedAt": instant_or_none(run.started_at),
+        "receivedAt": instant_or_none(run.received_at),
+        "lastSignAt": instant_or_none(run.last_sign_at),
+        "timeoutAt": instant_or_none(run.timeout_at),
+        "finishedAt": instant_or_none(run.finished_at),
         "durationMs": run.duration_ms,
         "summary": run.summary,
         "exitCode": run.exit_code,

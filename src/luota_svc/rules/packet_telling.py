@@ -12,7 +12,8 @@ from luota_svc.model.deliveries import DeliveryState
 from luota_svc.model.incidents import AlertState, Incident, TimelineEntry, TimelineEvent
 from luota_svc.model.packets import Attempt, Packet, TellingRoute, Told, ToldDelivery
 from luota_svc.rules.canonical_json import INTEGER_MAX, canonical_json, digest_of
-from luota_svc.rules.packet import FROZEN, instant, text_or_none
+from luota_svc.rules.instants import instant_or_none
+from luota_svc.rules.packet import FROZEN, text_or_none
 from luota_svc.rules.redaction import redact_text
 
 Fields = dict[str, Any]
@@ -67,9 +68,9 @@ def _incident(incident: Incident, url: str) -> Fields:
         "kind": incident.kind.value,
         "state": incident.state.value,
         "severity": incident.severity,
-        "openedAt": instant(incident.opened_at),
-        "acknowledgedAt": instant(incident.acknowledged_at),
-        "resolvedAt": instant(incident.resolved_at),
+        "openedAt": instant_or_none(incident.opened_at),
+        "acknowledgedAt": instant_or_none(incident.acknowledged_at),
+        "resolvedAt": instant_or_none(incident.resolved_at),
         "resolution": incident.resolution,
         "rootRunId": text_or_none(incident.root_run_id),
         "requestId": incident.request_id,
@@ -79,13 +80,13 @@ def _incident(incident: Incident, url: str) -> Fields:
         "url": url,
         "version": incident.version,
         "reason": incident.reason,
-        "expectedAt": instant(incident.expected_at),
-        "deadlineAt": instant(incident.deadline_at),
-        "acknowledgedUntil": instant(incident.acknowledged_until),
+        "expectedAt": instant_or_none(incident.expected_at),
+        "deadlineAt": instant_or_none(incident.deadline_at),
+        "acknowledgedUntil": instant_or_none(incident.acknowledged_until),
         "acknowledgedBy": incident.acknowledged_by,
         "assignee": incident.assignee,
         "muted": incident.muted,
-        "tellAt": instant(incident.tell_at),
+        "tellAt": instant_or_none(incident.tell_at),
         "eventCount": incident.event_count,
     }
 
@@ -111,7 +112,7 @@ def _route(route: TellingRoute, deliveries: Sequence[ToldDelivery]) -> Fields:
         "kind": route.kind,
         "state": route.state,
         "enabled": route.enabled and not route.deleted,
-        "lastDeliveredAt": instant(route.last_delivered_at),
+        "lastDeliveredAt": instant_or_none(route.last_delivered_at),
         "nextAction": _NEXT_OF_DELIVERY[deliveries[-1].state] if deliveries else _NEVER_TOLD,
         "deliveries": [_delivery(delivery) for delivery in deliveries],
     }
@@ -122,9 +123,9 @@ def _delivery(delivery: ToldDelivery) -> Fields:
         "id": str(delivery.id),
         "reason": delivery.reason.value,
         "state": delivery.state.value,
-        "createdAt": instant(delivery.created_at),
+        "createdAt": instant_or_none(delivery.created_at),
         "attemptCount": delivery.attempt_count,
-        "nextAttemptAt": instant(delivery.next_attempt_at),
+        "nextAttemptAt": instant_or_none(delivery.next_attempt_at),
         "providerId": delivery.provider_id,
         "requestId": delivery.request_id,
         "nextAction": _NEXT_OF_DELIVERY[delivery.state],
@@ -136,7 +137,7 @@ def _attempt(attempt: Attempt) -> Fields:
     took = (attempt.ended_at - attempt.started_at) // timedelta(milliseconds=1) if attempt.ended_at else None
     return {
         "number": attempt.number,
-        "startedAt": instant(attempt.started_at),
+        "startedAt": instant_or_none(attempt.started_at),
         "durationMs": took,
         "outcome": attempt.outcome,
         "httpStatus": attempt.http_status,
@@ -161,7 +162,7 @@ def _entry(entry: TimelineEntry) -> Fields:
     return {
         "number": entry.number,
         "event": entry.event.value,
-        "at": instant(entry.at),
+        "at": instant_or_none(entry.at),
         "actor": entry.actor,
         "requestId": entry.request_id,
         "runId": text_or_none(entry.run_id),
@@ -176,7 +177,7 @@ def _change(entry: AuditEntry) -> Fields:
     before, after = entry.before or {}, entry.after or {}
     differing = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     return {
-        "at": instant(entry.at),
+        "at": instant_or_none(entry.at),
         "actor": entry.actor.name,
         "action": entry.action,
         "targetId": entry.target_id,

@@ -12,11 +12,11 @@ from luota_svc.store.database import Unit
 SQL = load_catalogue("liveness")
 
 
-async def beat(unit: Unit, process_id: UUID, now: datetime, gap_seconds: float) -> bool:
-    """Say that a process takes signals now; tell whether nobody had for so long, which is kept as a gap."""
-    found = await unit.run(SQL["note_gap"], {"now": now, "seconds": gap_seconds})
+async def beat(unit: Unit, process_id: UUID, now: datetime, gap_seconds: float) -> Gap | None:
+    """Say that a process takes signals now; where nobody had for so long, keep that as a gap and return it."""
+    row = await unit.row(SQL["note_gap"], {"now": now, "seconds": gap_seconds})
     await unit.run(SQL["beat"], {"process_id": process_id, "now": now})
-    return found > 0
+    return Gap(row["started_at"], row["ended_at"]) if row else None
 
 
 async def forget(unit: Unit, *, processes_before: datetime, gaps_before: datetime) -> None:

@@ -7,6 +7,7 @@ SELECT max(last_seen_at), %(now)s::timestamptz
 FROM ingest_liveness
 HAVING max(last_seen_at) < %(now)s::timestamptz - make_interval(secs => %(seconds)s)
 ON CONFLICT (started_at) DO NOTHING
+RETURNING started_at, ended_at
 
 -- name: beat
 -- Says that a process takes signals. A clock that was set back does not take back what was said.

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from luota_svc.model.packets import Gap
 from luota_svc.model.sweep import Claimed, OldestDue, Silence, SweptRun
-from luota_svc.store import ingest
+from luota_svc.store import ingest, liveness
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.ingest import IngestTransaction, batch_session
 from luota_svc.store.round_trip import RoundTrips
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from luota_svc.store.database import Database
 
 SQL = load_catalogue("sweep")
-_TRIPS = RoundTrips({**ingest.SQL, **SQL})
+_TRIPS = RoundTrips({**ingest.SQL, **SQL, "gaps": liveness.SQL["gaps"]})
 
 
 class SweepTransaction(IngestTransaction):

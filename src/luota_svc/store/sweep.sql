@@ -53,10 +53,6 @@ FROM runs
 WHERE id = ANY(%b::uuid[]) AND monitor_id = ANY(%b::uuid[]) AND next_deadline_at <= %b::timestamptz
 ORDER BY received_at, id
 
--- name: gaps
--- When nobody took signals: silence of our own. Index: ingest_gaps_newest.
-SELECT started_at, ended_at FROM ingest_gaps ORDER BY ended_at DESC LIMIT 1000
-
 -- name: settle_monitors
 -- Leaves on the locked monitors what a look at their silence found, and when to look again.
 WITH changed AS (

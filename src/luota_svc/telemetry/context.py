@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextvars import Token
+from typing import NamedTuple
 
 
 class RequestIds(NamedTuple):
@@ -27,21 +22,6 @@ def current_ids() -> RequestIds:
     return _ids.get()
 
 
-def bind_ids(request_id: str, trace_id: str = "") -> Token[RequestIds]:
-    """Bind the ids to this task and to all it starts from now on. A door that owns its task need not unbind."""
-    return _ids.set(RequestIds(request_id, trace_id))
-
-
-def unbind_ids(token: Token[RequestIds]) -> None:
-    """Put back what was bound before `bind_ids` gave `token`; same task only."""
-    _ids.reset(token)
-
-
-@contextmanager
-def ids_bound(request_id: str, trace_id: str = "") -> Iterator[None]:
-    """Bind the ids for the length of a block."""
-    token = bind_ids(request_id, trace_id)
-    try:
-        yield
-    finally:
-        unbind_ids(token)
+def bind_ids(request_id: str, trace_id: str = "") -> None:
+    """Bind the ids to this task and to all it starts from now on. Whoever binds owns the task: nothing is put back."""
+    _ids.set(RequestIds(request_id, trace_id))

@@ -22,10 +22,6 @@ ERROR_TYPE: Final = "error.type"
 
 # Attributes of our own.
 ATTR_REQUEST_ID: Final = "luota.request_id"
-ATTR_WORKSPACE_ID: Final = "luota.workspace_id"
-ATTR_MONITOR_ID: Final = "luota.monitor_id"
-ATTR_RUN_ID: Final = "luota.run_id"
-ATTR_INCIDENT_ID: Final = "luota.incident_id"
 ATTR_BATCH_MEMBERS: Final = "luota.batch.members"
 ATTR_BATCH_LINKS_DROPPED: Final = "luota.batch.links_dropped"
 

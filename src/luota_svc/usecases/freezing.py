@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from luota_svc.model.batch import ChangedRun, NewRun
-from luota_svc.model.packets import BadSignal, Heard, Opening, RootRun
+from luota_svc.model.monitors import SignalRef
+from luota_svc.model.packets import BadSignal, Opening, RootRun
 from luota_svc.rules.packet import freeze
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ def _bad_signal(row: NewSignal) -> BadSignal:
     )
 
 
-def _reference(row: NewSignal) -> Heard:
-    return Heard(str(row.id), row.type, row.received_at, row.request_id, str(row.run_id) if row.run_id else None)
+def _reference(row: NewSignal) -> SignalRef:
+    return SignalRef(row.id, row.type, row.received_at, row.request_id, row.run_id)
 
 
 def _json(text: str | None, nothing: Any) -> Any:

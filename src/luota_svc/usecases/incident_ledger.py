@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from luota_svc.model.batch import NewEvent, Writes
 from luota_svc.model.incidents import IncidentKind, IncidentReason, IncidentState, OpenIncident, TimelineEvent
 from luota_svc.rules.incident_policy import Verdict, occurrence_to_drop
+from luota_svc.rules.instants import instant_text
 from luota_svc.rules.quiet import quiet_until
 from luota_svc.rules.routing import route_change
 from luota_svc.usecases.drafts import IncidentDraft
@@ -89,6 +90,17 @@ class IncidentLedger:
         incident.told_request_id, incident.told_traceparent = cause.request_id, cause.traceparent
         self._touched[incident.id] = incident
         return incident
+
+    def breach(self, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft:
+        """Add to what stands of a kind, or open it; return the incident."""
+        verdict = Verdict.ADD_OCCURRENCE if self.stands(monitor.id, kind) else Verdict.OPEN
+        incident = self.apply(verdict, monitor, kind, cause)
+        assert incident is not None
+        return incident
+
+    def mend(self, monitor: MonitorMutex, kind: IncidentKind, cause: Cause) -> IncidentDraft | None:
+        """Resolve what stands of a kind and return it, if anything does."""
+        return self.apply(Verdict.RESOLVE, monitor, kind, cause) if self.stands(monitor.id, kind) else None
 
     def note(self, monitor: MonitorMutex, kind: IncidentKind, at: datetime, detail: str) -> None:
         """Write what a rule has to say into the timeline of what stands, if anything does; nobody is told."""
@@ -194,6 +206,6 @@ class IncidentLedger:
 def _silence_in_words(cause: Cause) -> str:
     """Say which silence it is: a timeline may have many of them that were found in one look."""
     if cause.expected_at is not None:
-        return f"{cause.reason.value}: expected at {cause.expected_at.isoformat(timespec='seconds')}"
+        return f"{cause.reason.value}: expected at {instant_text(cause.expected_at)}"
     assert cause.deadline_at is not None
-    return f"{cause.reason.value}: due at {cause.deadline_at.isoformat(timespec='seconds')}"
+    return f"{cause.reason.value}: due at {instant_text(cause.deadline_at)}"

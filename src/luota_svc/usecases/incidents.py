@@ -19,13 +19,15 @@ from luota_svc.model.incidents import (
 )
 from luota_svc.model.operators import Role
 from luota_svc.model.pages import Ask, Newest, Page
+from luota_svc.rules.instants import instant_text
+from luota_svc.rules.redaction import redact_text
 from luota_svc.store import incidents, monitors, workspaces
 from luota_svc.store.database import Unit
 from luota_svc.store.incidents import HeldIncident
-from luota_svc.usecases.changes import Change, check_problems, check_version, future_instant, keep_audit
+from luota_svc.usecases.changes import Change, check_version, future_instant, keep_audit
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import Author, Operator, admit, found
-from luota_svc.usecases.public_fields import incident_fields, instant_text
+from luota_svc.usecases.public_fields import incident_fields
 from luota_svc.usecases.resolving import BY_HAND, resolve_held
 
 NOTE_CHARACTERS_MAX: Final = 1_000
@@ -74,7 +76,7 @@ async def acknowledge_incident(
     is a change, and another operator takes it over. ResourceConflict for one that has ended, and for a version that
     has passed.
     """
-    check_problems(_note_problems(note))
+    note = _kept_note(note)
     end = None if until is None else future_instant(at.clock, until, "until")
 
     async def write(unit: Unit, author: Author, held: HeldIncident, before: Incident) -> None:
@@ -116,7 +118,7 @@ async def add_note(at: Installation, call: Call, incident_id: UUID, *, note: str
     """Write a note on one's timeline, ended or not; every call writes one. ResourceConflict for a passed version."""
     if not note.strip():
         raise InvalidRequest(FieldProblem("note", "is required"))
-    check_problems(_note_problems(note))
+    note = _kept_note(note)
 
     async def write(unit: Unit, author: Author, held: HeldIncident, _before: Incident) -> None:
         check_version(Missing.INCIDENT, held.version, version)
@@ -133,7 +135,7 @@ async def resolve_incident(
 
     ResourceConflict for a version that has passed.
     """
-    check_problems(_note_problems(note))
+    note = _kept_note(note)
 
     async def write(unit: Unit, author: Author, held: HeldIncident, _before: Incident) -> None:
         if held.resolved:
@@ -176,10 +178,11 @@ def _check_unresolved(held: HeldIncident) -> None:
         raise ResourceConflict("The incident has ended")
 
 
-def _note_problems(note: str) -> list[FieldProblem]:
-    if len(note) <= NOTE_CHARACTERS_MAX:
-        return []
-    return [FieldProblem("note", f"must be at most {NOTE_CHARACTERS_MAX} characters")]
+def _kept_note(note: str) -> str:
+    """Return a note as it is kept, without secrets: people paste what their terminal shows, and packets travel far."""
+    if len(note) > NOTE_CHARACTERS_MAX:
+        raise InvalidRequest(FieldProblem("note", f"must be at most {NOTE_CHARACTERS_MAX} characters"))
+    return redact_text(note)[0]
 
 
 async def _require(unit: Unit, operator: Operator, needed: Role, incident_id: UUID) -> UUID:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from luota_svc.clock import Clock
 from luota_svc.limits.redis_limiter import RedisLimiter
-from luota_svc.model.limits import IngestLimits
 from luota_svc.store.database import Database
 
 
@@ -17,5 +16,4 @@ class Installation:
     database: Database
     clock: Clock
     limiter: RedisLimiter
-    ingest_limits: IngestLimits
     public_url: str

@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from luota_svc.rules.instants import instant_text
 from luota_svc.store import liveness
 from luota_svc.telemetry import names
 
@@ -42,7 +43,8 @@ class Liveness:
         async with self._database.unit() as unit:
             gap = await liveness.beat(unit, self._process_id, self._clock.now(), GAP_AFTER.total_seconds())
         if gap:
-            _LOG.warning(names.LOG_GAP_RECORDED)
+            span = {"started_at": instant_text(gap.started_at), "ended_at": instant_text(gap.ended_at)}
+            _LOG.warning(names.LOG_GAP_RECORDED, extra=span)
 
 
 async def forget_old_liveness(database: Database, clock: Clock) -> None:

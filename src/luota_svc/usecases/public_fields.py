@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from luota_svc.model.incidents import Incident
@@ -11,6 +10,8 @@ from luota_svc.model.maintenance import MaintenanceWindow
 from luota_svc.model.monitors import Monitor
 from luota_svc.model.operators import OperatorToken
 from luota_svc.model.workspaces import Workspace
+from luota_svc.rules.instants import instant_or_none
+from luota_svc.rules.monitor_settings import plain_settings
 
 Fields = dict[str, Any]
 
@@ -35,8 +36,8 @@ def key_fields(key: IngestKey) -> Fields:
     return {
         "name": key.name,
         "monitorId": str(key.monitor_id) if key.monitor_id else None,
-        "expiresAt": _instant(key.expires_at),
-        "revokedAt": _instant(key.revoked_at),
+        "expiresAt": instant_or_none(key.expires_at),
+        "revokedAt": instant_or_none(key.revoked_at),
         "replacesId": str(key.replaces_id) if key.replaces_id else None,
     }
 
@@ -47,8 +48,8 @@ def token_fields(token: OperatorToken) -> Fields:
         "name": token.name,
         "role": token.role.name.lower(),
         "workspaceId": str(token.workspace_id) if token.workspace_id else None,
-        "expiresAt": _instant(token.expires_at),
-        "revokedAt": _instant(token.revoked_at),
+        "expiresAt": instant_or_none(token.expires_at),
+        "revokedAt": instant_or_none(token.revoked_at),
     }
 
 
@@ -56,32 +57,17 @@ def monitor_fields(monitor: Monitor) -> Fields:
     """Return what an operator sets of a monitor."""
     settings = monitor.settings
     return {
-        "slug": settings.slug,
-        "name": settings.name,
+        **plain_settings(settings),
         "kind": settings.kind.value,
         "schedule": {
             "cron": settings.schedule_cron,
             "timezone": settings.schedule_timezone,
             "intervalSeconds": settings.interval_seconds,
         },
-        "graceSeconds": settings.grace_seconds,
-        "earlyToleranceSeconds": settings.early_tolerance_seconds,
-        "maxAgeSeconds": settings.max_age_seconds,
-        "maxDurationSeconds": settings.max_duration_seconds,
-        "minDurationSeconds": settings.min_duration_seconds,
-        "stuckAfterSeconds": settings.stuck_after_seconds,
-        "timeoutSeconds": settings.timeout_seconds,
-        "failureThreshold": settings.failure_threshold,
-        "recoveryThreshold": settings.recovery_threshold,
-        "remindEverySeconds": settings.remind_every_seconds,
         "severity": settings.severity.value,
-        "owner": settings.owner,
-        "runbookUrl": settings.runbook_url,
-        "environment": settings.environment,
-        "promise": settings.promise,
         "tags": settings.tags or {},
-        "pausedUntil": _instant(monitor.paused_until),
-        "mutedUntil": _instant(monitor.muted_until),
+        "pausedUntil": instant_or_none(monitor.paused_until),
+        "mutedUntil": instant_or_none(monitor.muted_until),
         "version": monitor.version,
     }
 
@@ -92,11 +78,11 @@ def incident_fields(incident: Incident) -> Fields:
         "monitorId": str(incident.monitor_id),
         "kind": incident.kind.value,
         "state": incident.state.value,
-        "acknowledgedAt": _instant(incident.acknowledged_at),
-        "acknowledgedUntil": _instant(incident.acknowledged_until),
+        "acknowledgedAt": instant_or_none(incident.acknowledged_at),
+        "acknowledgedUntil": instant_or_none(incident.acknowledged_until),
         "acknowledgedBy": incident.acknowledged_by,
         "assignee": incident.assignee,
-        "resolvedAt": _instant(incident.resolved_at),
+        "resolvedAt": instant_or_none(incident.resolved_at),
         "resolution": incident.resolution,
         "version": incident.version,
     }
@@ -108,21 +94,12 @@ def window_fields(window: MaintenanceWindow) -> Fields:
     return {
         "monitorIds": [str(monitor_id) for monitor_id in sorted(settings.scope.monitor_ids)],
         "tags": settings.scope.tags,
-        "startsAt": _instant(settings.times.starts_at),
-        "endsAt": _instant(settings.times.ends_at),
+        "startsAt": instant_or_none(settings.times.starts_at),
+        "endsAt": instant_or_none(settings.times.ends_at),
         "cron": settings.times.cron,
         "timezone": settings.times.timezone,
         "durationSeconds": settings.times.duration_seconds,
         "comment": settings.comment,
-        "cancelledAt": _instant(window.cancelled_at),
+        "cancelledAt": instant_or_none(window.cancelled_at),
         "version": window.version,
     }
-
-
-def instant_text(at: datetime) -> str:
-    """Return an instant as it is shown: `2026-05-25T12:00:00.000Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else instant_text(at)

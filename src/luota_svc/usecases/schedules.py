@@ -16,6 +16,7 @@ from luota_svc.model.operators import Role
 from luota_svc.model.schedules import BackTest, Explanation
 from luota_svc.rules.backtest import back_test
 from luota_svc.rules.explain import BY_AGE, explain_awaited, explain_next
+from luota_svc.rules.instants import instant_text
 from luota_svc.rules.monitor_settings import schedule_problems
 from luota_svc.rules.schedule import HORIZON, covered_until, expected_after, schedule_of
 from luota_svc.store import monitors, schedules, workspaces
@@ -50,7 +51,7 @@ async def explain_monitor(
         settled_until = covered_until(schedule, settled_until=settled_until, last_heard_at=last_heard_at)
     explanation = await _explained(settings, now, start, count, settled_until, last_heard_at)
     if monitor.paused_until is not None and monitor.paused_until > now:
-        reason = f"paused until {monitor.paused_until.isoformat(timespec='seconds')}: nothing is judged"
+        reason = f"paused until {instant_text(monitor.paused_until)}: nothing is judged"
         return replace(explanation, awaited=None, awaited_reason=reason)
     return explanation
 
@@ -120,5 +121,7 @@ async def _explained(
     if schedule.cron is not None and expected_after(schedule, begin) is None:
         raise InvalidRequest(FieldProblem("schedule.cron", "does not come within ten years"))
     awaited, reason = explain_awaited(schedule, settled_until=settled_until, last_heard_at=last_heard_at)
+    if start is None and awaited is not None and schedule.interval_seconds is not None:
+        begin = awaited.expectation.expected_at - timedelta(seconds=schedule.interval_seconds)
     instants = await asyncio.to_thread(explain_next, schedule, begin, count or _EXPLAINED)
     return Explanation(awaited, reason, instants)

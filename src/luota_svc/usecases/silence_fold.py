@@ -15,7 +15,7 @@ from luota_svc.model.incidents import IncidentKind
 from luota_svc.model.monitors import MonitorKind
 from luota_svc.model.runs import RunState
 from luota_svc.model.silence import RunLook, RunWatch, SilenceLook
-from luota_svc.rules.incident_policy import Verdict
+from luota_svc.rules.instants import instant_text
 from luota_svc.rules.run_deadlines import look_at_run
 from luota_svc.rules.silence import JUDGE_AFTER, look_at_silence
 from luota_svc.telemetry import names
@@ -122,7 +122,7 @@ class SilenceFold:
                 mutex,
                 kind,
                 self._now,
-                f"unobserved: what was expected at {instant.expected_at.isoformat()} could not have reached Luota",
+                f"unobserved: what was expected at {instant_text(instant.expected_at)} could not have reached Luota",
             )
         self.outcomes["unobserved"] += len(look.unobserved)
         self.outcomes["pause_ended"] += look.pause_ended
@@ -142,8 +142,7 @@ class SilenceFold:
             if run.stuck_at is None or self._incidents.stands(mutex.id, IncidentKind.STUCK):
                 incident = self._break(mutex, expired, run)
             if self._incidents.stands(mutex.id, IncidentKind.FAILED):
-                cause = self._cause(expired, run)
-                self._incidents.apply(Verdict.ADD_OCCURRENCE, mutex, IncidentKind.FAILED, cause)
+                self._incidents.breach(mutex, IncidentKind.FAILED, self._cause(expired, run))
         else:
             self.outcomes["expired_unjudged"] += 1
         self._out.changed_runs.append(
@@ -158,16 +157,14 @@ class SilenceFold:
             )
         )
 
-    def _break(self, mutex: MonitorMutex, breach: Breach, run: SweptRun | None) -> IncidentDraft | None:
-        stands = self._incidents.stands(mutex.id, breach.kind)
-        verdict = Verdict.ADD_OCCURRENCE if stands else Verdict.OPEN
+    def _break(self, mutex: MonitorMutex, breach: Breach, run: SweptRun | None) -> IncidentDraft:
         self.outcomes[breach.reason.value if breach.kind is IncidentKind.STUCK else breach.kind.value] += 1
         due_at = breach.deadline_at
         if breach.kind is IncidentKind.STALE and (heard_at := self._silence.watches[mutex.id].last_heard_at):
             # Of a change that was too old when it was told, nobody could know before.
             due_at = max(due_at, heard_at)
         self.lags.append((self._now - due_at).total_seconds())
-        return self._incidents.apply(verdict, mutex, breach.kind, self._cause(breach, run))
+        return self._incidents.breach(mutex, breach.kind, self._cause(breach, run))
 
     def _cause(self, breach: Breach, run: SweptRun | None) -> Cause:
         return Cause(

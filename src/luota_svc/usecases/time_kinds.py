@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from luota_svc.model.incidents import IncidentKind, IncidentReason
 from luota_svc.model.monitors import MonitorKind
 from luota_svc.model.runs import RunState
-from luota_svc.rules.incident_policy import Verdict
 from luota_svc.rules.run_bounds import Bounds, measure
 
 if TYPE_CHECKING:
@@ -50,18 +49,18 @@ class TimeKinds:
         if monitor.paused_at(cause.at) or not fresh:
             return fresh
         if mutex.kind is MonitorKind.FRESHNESS:
-            self._resolve(monitor, IncidentKind.STALE, cause)
+            self._incidents.mend(mutex, IncidentKind.STALE, cause)
         else:
             monitor.failures_in_row, monitor.successes_in_row = 0, monitor.successes_in_row + 1
             if monitor.successes_in_row >= mutex.recovery_threshold:
-                self._resolve(monitor, IncidentKind.MISSED, cause)
+                self._incidents.mend(mutex, IncidentKind.MISSED, cause)
         return True
 
     def started(self, monitor: MonitorDraft, cause: Cause) -> None:
         """Take into account that a run was opened: whatever was late has begun."""
         monitor.heard(cause.at)
         if not monitor.paused_at(cause.at):
-            self._resolve(monitor, IncidentKind.LATE, cause)
+            self._incidents.mend(monitor.mutex, IncidentKind.LATE, cause)
 
     def showed_life(self, monitor: MonitorDraft, run: RunDraft, cause: Cause) -> None:
         """Take into account that an open run is still going."""
@@ -90,7 +89,8 @@ class TimeKinds:
             for run_id in overtaken:
                 del stuck[run_id]
             self.freed += overtaken
-            touched = self._measure(monitor, run, cause)
+            if run.start_seen:  # what was told in one message has no length
+                touched = self._measure(monitor, run, cause)
         return self._end_stuck(monitor, cause) or touched
 
     def _measure(self, monitor: MonitorDraft, run: RunDraft, cause: Cause) -> IncidentDraft | None:
@@ -100,26 +100,16 @@ class TimeKinds:
             run.duration_ms, min_seconds=mutex.min_duration_seconds, max_seconds=mutex.max_duration_seconds
         )
         if bounds is Bounds.INSIDE:
-            slow = self._resolve(monitor, IncidentKind.SLOW, cause)
-            return self._resolve(monitor, IncidentKind.FAST, cause) or slow
+            slow = self._incidents.mend(mutex, IncidentKind.SLOW, cause)
+            return self._incidents.mend(mutex, IncidentKind.FAST, cause) or slow
         if bounds is Bounds.TOO_SHORT:
-            return self._break(monitor, IncidentKind.FAST, cause._replace(reason=IncidentReason.TOO_SHORT))
+            return self._incidents.breach(mutex, IncidentKind.FAST, cause._replace(reason=IncidentReason.TOO_SHORT))
         if run.slow_at is not None:
             return None  # said while it was still going
         run.slow_at = cause.at
-        return self._break(monitor, IncidentKind.SLOW, cause._replace(reason=IncidentReason.TOO_LONG))
+        return self._incidents.breach(mutex, IncidentKind.SLOW, cause._replace(reason=IncidentReason.TOO_LONG))
 
     def _end_stuck(self, monitor: MonitorDraft, cause: Cause) -> IncidentDraft | None:
         if self._stuck[monitor.mutex.id] or monitor.paused_at(cause.at):
             return None
-        return self._resolve(monitor, IncidentKind.STUCK, cause)
-
-    def _break(self, monitor: MonitorDraft, kind: IncidentKind, cause: Cause) -> IncidentDraft | None:
-        stands = self._incidents.stands(monitor.mutex.id, kind)
-        verdict = Verdict.ADD_OCCURRENCE if stands else Verdict.OPEN
-        return self._incidents.apply(verdict, monitor.mutex, kind, cause)
-
-    def _resolve(self, monitor: MonitorDraft, kind: IncidentKind, cause: Cause) -> IncidentDraft | None:
-        if not self._incidents.stands(monitor.mutex.id, kind):
-            return None
-        return self._incidents.apply(Verdict.RESOLVE, monitor.mutex, kind, cause)
+        return self._incidents.mend(monitor.mutex, IncidentKind.STUCK, cause)
