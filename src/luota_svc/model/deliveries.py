@@ -1,8 +1,14 @@
-"""The duty to tell one route about one change of one incident."""
+"""The duty to tell one route about changes of incidents, the attempts at it, and what became of each."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from luota_svc.model.routes import RouteKind, RouteState, Target
 
 
 class DeliveryState(StrEnum):
@@ -26,3 +32,107 @@ class DeliveryReason(StrEnum):
     ROUTE_FAILURE = "route_failure"
     TEST = "test"
     DRILL = "drill"
+
+
+class OutcomeKind(StrEnum):
+    """What became of one attempt, whatever the provider calls it."""
+
+    # The provider has taken it.
+    DELIVERED = "delivered"
+    # It said no in a way that somebody may mend: a redirect, 400, 401, 403, 404, a body that is not `ok`.
+    REFUSED = "refused"
+    # It asked us to slow down (429, or 503 with such words by a vendor's documents).
+    THROTTLED = "throttled"
+    # 502, 503, 504: it, or what stands in front of it, can't at this moment.
+    OVERLOADED = "overloaded"
+    # Any other fault of its own: 500, a reply that is no HTTP, SMTP 4yz.
+    FAILED = "failed"
+    # No whole answer in time; it may have taken it all the same.
+    TIMED_OUT = "timed_out"
+    # No connection, or one that broke: DNS, refused, reset, TLS.
+    UNREACHABLE = "unreachable"
+    # It said no for good: 410, a vendor's permanent answer, SMTP 5yz. Nothing more is sent.
+    REJECTED = "rejected"
+    # The address guard forbids the target. Nothing was sent.
+    BLOCKED = "blocked"
+    # The worker was gone before it said what became of it. Written by whoever takes over.
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt came to. No member holds a secret; `error` is one sentence for a tired person."""
+
+    kind: OutcomeKind
+    error: str | None = None
+    http_status: int | None = None
+    # What the provider calls it: what a person may ask the provider about.
+    provider_id: str | None = None
+    # As the provider asked, in seconds, unbounded.
+    retry_after_seconds: int | None = None
+    # The first 4 KiB of what it said, cleaned.
+    reply: str | None = None
+    resolved_address: str | None = None
+    # Of an e-mail: who has not taken it and may yet; empty where all have, None where it has no recipients.
+    recipients: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One attempt to be made: all that a provider needs. `content` is the frozen alert, the same on every attempt."""
+
+    delivery_id: UUID
+    # Counts the attempts of this delivery, lost and deferred ones too.
+    number: int
+    reason: DeliveryReason
+    content: bytes
+    request_id: str | None
+    # The attempt's own span.
+    traceparent: str | None
+    target: Target
+    # Of an e-mail: who is still to be told; empty means everybody on the target.
+    recipients: tuple[str, ...] = ()
+
+
+class Claimed(NamedTuple):
+    """A delivery that this process holds until its lease ends, with what its settling needs to know."""
+
+    id: UUID
+    workspace_id: UUID
+    route_id: UUID
+    route_name: str
+    kind: RouteKind
+    route_state: RouteState
+    destination: bytes
+    reason: DeliveryReason
+    created_at: datetime
+    due_at: datetime
+    expires_at: datetime
+    attempt_count: int
+    deferral_count: int
+    lost_count: int
+    lease_token: int
+    content: bytes
+    target: Target
+    recipients: tuple[str, ...]
+    request_id: str | None
+    traceparent: str | None
+    first_attempt_traceparent: str | None
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt that is to be made."""
+        return self.attempt_count + self.deferral_count + self.lost_count + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a claimed delivery's attempt, to be written."""
+
+    claimed: Claimed
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+    worker: str
+    # The attempt's span.
+    traceparent: str | None
