@@ -70,8 +70,7 @@ def test_an_opened_incident_is_told_to_each_matching_route_at_once_or_later():
         (later, DeliveryReason.ESCALATION, NOW + timedelta(seconds=600), 1),
     ]
     assert all(duty.expires_at == duty.due_at + EXPIRES_AFTER for duty in routing.duties)
-    assert not routing.cancelled
-    assert not routing.superseded
+    assert not routing.ended
 
 
 def test_an_incident_that_opens_in_a_quiet_time_is_told_to_nobody():
@@ -93,7 +92,7 @@ def test_a_resolve_in_a_quiet_time_is_told_to_whoever_may_have_heard_of_the_inci
     to, new = route(1), route(2)
     routing = route_change(replace(RESOLVED, quiet=True), [to, new], [told(7, to, state=state)], NOW)
     assert [(duty.route, duty.reason) for duty in routing.duties] == ([(to, DeliveryReason.RESOLVED)] if hears else [])
-    assert routing.cancelled == ((UUID(int=7),) if state in {"pending", "failed_retrying"} else ())
+    assert routing.ended == ((UUID(int=7),) if state in {"pending", "failed_retrying", "sending"} else ())
 
 
 def test_an_incident_that_opened_and_resolved_in_a_quiet_time_is_never_told():
@@ -127,21 +126,20 @@ def test_a_route_that_matches_no_more_is_not_reminded(words):
 
 
 @pytest.mark.parametrize(
-    ("state", "cancelled", "superseded"),
+    ("state", "ended"),
     [
-        (DeliveryState.PENDING, True, False),
-        (DeliveryState.FAILED_RETRYING, True, False),
-        (DeliveryState.SENDING, False, True),
-        (DeliveryState.DELIVERED, False, False),
-        (DeliveryState.FAILED_TERMINAL, False, False),
-        (DeliveryState.CANCELLED, False, False),
+        (DeliveryState.PENDING, True),
+        (DeliveryState.FAILED_RETRYING, True),
+        (DeliveryState.SENDING, True),
+        (DeliveryState.DELIVERED, False),
+        (DeliveryState.FAILED_TERMINAL, False),
+        (DeliveryState.CANCELLED, False),
     ],
 )
-def test_a_resolve_takes_back_what_waits_supersedes_what_flies_and_is_told_in_any_case(state, cancelled, superseded):
+def test_a_resolve_takes_back_what_waits_or_flies_and_is_told_in_any_case(state, ended):
     to = route()
     routing = route_change(RESOLVED, [to], [told(7, to, state=state)], NOW)
-    assert routing.cancelled == ((UUID(int=7),) if cancelled else ())
-    assert routing.superseded == ((UUID(int=7),) if superseded else ())
+    assert routing.ended == ((UUID(int=7),) if ended else ())
     assert [(duty.route, duty.reason, duty.due_at, duty.sequence) for duty in routing.duties] == [
         (to, DeliveryReason.RESOLVED, NOW, 2)
     ]
@@ -150,7 +148,7 @@ def test_a_resolve_takes_back_what_waits_supersedes_what_flies_and_is_told_in_an
 def test_an_escalation_that_never_began_ends_without_a_word():
     later = route(after_seconds=600)
     routing = route_change(RESOLVED, [later], [told(7, later, DeliveryReason.ESCALATION)], NOW)
-    assert (routing.duties, routing.cancelled) == ((), (UUID(int=7),))
+    assert (routing.duties, routing.ended) == ((), (UUID(int=7),))
 
 
 @pytest.mark.parametrize("state", [DeliveryState.SENDING, DeliveryState.FAILED_RETRYING, DeliveryState.DELIVERED])
@@ -197,7 +195,7 @@ def test_after_a_resolve_no_route_has_two_live_duties_about_one_incident(rows):
     ]
     routing = route_change(RESOLVED, routes, before, NOW)
     live = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING, DeliveryState.SENDING}
-    still = {row.delivery_id for row in before if row.state in live} - {*routing.cancelled, *routing.superseded}
+    still = {row.delivery_id for row in before if row.state in live} - set(routing.ended)
     assert not still
     assert len({duty.route.id for duty in routing.duties}) == len(routing.duties)
     for duty in routing.duties:

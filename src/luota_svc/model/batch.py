@@ -314,8 +314,8 @@ class Writes:
     dropped_occurrences: list[tuple[UUID, int]] = field(default_factory=list)
     packets: list[NewPacket] = field(default_factory=list)
     duties: list[NewDuty] = field(default_factory=list)
-    cancelled: list[UUID] = field(default_factory=list)
-    superseded: list[UUID] = field(default_factory=list)
+    # Words about an incident that are taken back: (delivery, incident).
+    ended: list[tuple[UUID, UUID]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

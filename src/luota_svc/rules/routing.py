@@ -14,8 +14,7 @@ from luota_svc.model.routes import RouteMatch
 
 # A duty that nobody could fulfil for a day tells of the past (design: retry, expires after 24 h).
 EXPIRES_AFTER = timedelta(hours=24)
-_UNDELIVERED = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING}
-_LIVE = {*_UNDELIVERED, DeliveryState.SENDING}
+_LIVE = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING, DeliveryState.SENDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +30,13 @@ class RoutedDuty:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """New duties, undelivered ones to cancel, and ones in flight that a later word supersedes."""
+    """New duties, and live ones whose word about the incident is taken back: a later one says more."""
 
     duties: tuple[RoutedDuty, ...]
-    cancelled: tuple[UUID, ...]
-    superseded: tuple[UUID, ...]
+    ended: tuple[UUID, ...]
 
 
-NOTHING = Routing((), (), ())
+NOTHING = Routing((), ())
 
 
 def matching(change: IncidentChange, routes: Iterable[RouteMatch]) -> list[RouteMatch]:
@@ -58,16 +56,15 @@ def route_change(
 ) -> Routing:
     """Decide who is told about an incident that was opened or resolved in this transaction.
 
-    An incident that opens in a quiet time is told to nobody yet. A resolve cancels what was not delivered yet and is
+    An incident that opens in a quiet time is told to nobody yet. A resolve takes back what was not delivered yet and is
     told to every route that was due a word, its first word included; a route that would only have been told later (an
     escalation that never began) hears nothing at all. A resolve in a quiet time is told to those that may have heard of
     the incident before, or it would stand open with them for ever, and to nobody else.
     """
     if change.state is not IncidentState.RESOLVED:
-        return NOTHING if change.quiet else Routing(_opened(change, routes, now), (), ())
+        return NOTHING if change.quiet else Routing(_opened(change, routes, now), ())
     before = [row for row in told if row.incident_id == change.incident_id]
-    cancelled = tuple(row.delivery_id for row in before if row.state in _UNDELIVERED)
-    superseded = tuple(row.delivery_id for row in before if row.state == DeliveryState.SENDING)
+    ended = tuple(row.delivery_id for row in before if row.state in _LIVE)
     hears = _may_have_heard if change.quiet else _was_due_a_word
     due_a_word = {row.route_id for row in before if hears(row)}
     if change.opened_here and not change.quiet:
@@ -77,7 +74,7 @@ def route_change(
         for route in routes
         if route.id in due_a_word and route.enabled
     )
-    return Routing(duties, cancelled, superseded)
+    return Routing(duties, ended)
 
 
 def route_reminder(

@@ -33,6 +33,7 @@ async def routes(unit: Unit, *workspace_ids: UUID) -> list[RouteMatch]:
 
 async def lock_told(unit: Unit, *incident_ids: UUID) -> list[ToldRoute]:
     """Hold the duties of incidents and return what each route was to be told about them."""
+    await unit.connection.execute(SQL["lock_told"], (list(incident_ids),))
     cursor = await unit.connection.execute(SQL["told_routes"], (list(incident_ids),))
     return [
         ToldRoute(row["id"], row["incident_id"], row["route_id"], row["reason"], row["state"], row["sequence"])
@@ -40,14 +41,11 @@ async def lock_told(unit: Unit, *incident_ids: UUID) -> list[ToldRoute]:
     ]
 
 
-async def write(
-    unit: Unit, *, new: Sequence[NewDuty], cancelled: Sequence[UUID], superseded: Sequence[UUID], now: datetime
-) -> None:
-    """End some duties and write others, whose (incident, route) the ended ones free."""
-    if cancelled:
-        await unit.connection.execute(SQL["cancel_deliveries"], (now, list(cancelled), len(cancelled)))
-    if ended := [*cancelled, *superseded]:
-        await unit.connection.execute(SQL["end_live"], (ended,))
+async def write(unit: Unit, *, new: Sequence[NewDuty], ended: Sequence[tuple[UUID, UUID]] = (), now: datetime) -> None:
+    """Take back words, each a (delivery, incident), and write new duties, whose (incident, route) those free."""
+    if ended:
+        await unit.connection.execute(SQL["end_live"], _columns(ended))
+        await unit.connection.execute(SQL["cancel_spent"], (now, [delivery_id for delivery_id, _ in ended]))
     if new:
         told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in new]
         await unit.connection.execute(SQL["insert_deliveries"], _columns([duty[:-2] for duty in new]))

@@ -165,6 +165,7 @@ class IngestTransaction:
         """
         calls: dict[str, Sequence[Any]] = {
             "routes_of_workspaces": (list(workspaces),),
+            "lock_told": (list(resolved),),
             "told_routes": (list(resolved),),
             "quiet_windows": (list(workspaces), at),
             "quietable": (list(monitors),),
@@ -275,10 +276,9 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
     for name, rows in steps:
         if rows:
             yield name, [*_columns(rows), len(rows)] if name in guarded else _columns(rows)
-    if writes.cancelled:
-        yield "cancel_deliveries", (now, writes.cancelled, len(writes.cancelled))
-    if ended := [*writes.cancelled, *writes.superseded]:
-        yield "end_live", (ended,)
+    if writes.ended:
+        yield "end_live", _columns(writes.ended)
+        yield "cancel_spent", (now, [delivery_id for delivery_id, _ in writes.ended])
     if writes.duties:
         yield "insert_deliveries", _columns([duty[:-2] for duty in writes.duties])
         yield "insert_delivery_incidents", _columns(told)

@@ -96,14 +96,23 @@ FROM alert_routes
 WHERE workspace_id = ANY(%b::uuid[]) AND deleted_at IS NULL
 ORDER BY id
 
+-- name: lock_told
+-- Holds the duties that are still to be done about these incidents, in id order; what is final stands for ever.
+SELECT d.id
+FROM delivery_incidents di
+JOIN deliveries d ON d.id = di.delivery_id
+WHERE di.incident_id = ANY(%b::uuid[]) AND di.live
+ORDER BY d.id
+FOR NO KEY UPDATE OF d
+
 -- name: told_routes
--- What each route was to be told about these incidents; locks the undelivered duties in id order.
+-- What each route was to be told about these incidents; a statement of its own, after the locks. A route_failure tells
+-- about another route. Index: delivery_incidents_of_incident.
 SELECT d.id, di.incident_id, di.route_id, d.reason, d.state, di.sequence
 FROM delivery_incidents di
 JOIN deliveries d ON d.id = di.delivery_id
-WHERE di.incident_id = ANY(%b::uuid[])
+WHERE di.incident_id = ANY(%b::uuid[]) AND d.reason <> 'route_failure'
 ORDER BY d.id
-FOR NO KEY UPDATE OF d
 
 -- name: previous_incidents
 -- The newest incident of each kind on each monitor, however many there have been. Index: incidents_of_monitor.
@@ -292,9 +301,9 @@ WHERE e.incident_id = v.incident_id AND e.event = 'occurrence' AND e.occurrence_
 -- name: insert_deliveries
 -- Writes the duties, in the transaction of the fact.
 INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
-                        next_attempt_at, request_id, traceparent)
+                        next_attempt_at, due_at, request_id, traceparent)
 SELECT id, workspace_id, route_id, destination, reason, 'pending', severity_rank, created_at, expires_at,
-       next_attempt_at, request_id, traceparent
+       next_attempt_at, next_attempt_at, request_id, traceparent
 FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::bytea[], %b::text[], %b::smallint[], %b::timestamptz[],
             %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[])
     AS v (id, workspace_id, route_id, destination, reason, severity_rank, created_at, expires_at, next_attempt_at,
@@ -306,19 +315,19 @@ INSERT INTO delivery_incidents (delivery_id, incident_id, route_id, sequence, li
 SELECT delivery_id, incident_id, route_id, sequence, true
 FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::int[]) AS v (delivery_id, incident_id, route_id, sequence)
 
--- name: cancel_deliveries
--- Ends undelivered duties that a resolve made pointless.
-WITH cancelled AS (
-    UPDATE deliveries
-    SET state = 'cancelled', settled_at = %b::timestamptz, next_attempt_at = NULL
-    WHERE id = ANY(%b::uuid[]) AND state IN ('pending', 'failed_retrying')
-    RETURNING 1
-)
-SELECT luota_assert_rows('cancel_deliveries', %b::bigint, (SELECT count(*) FROM cancelled))
-
 -- name: end_live
--- Frees (incident, route) for the next word: of cancelled duties, and of ones in flight that are superseded.
-UPDATE delivery_incidents SET live = false WHERE delivery_id = ANY(%b::uuid[])
+-- Takes back words about incidents, which frees (incident, route) for the next: of duties that wait, and of ones in flight.
+UPDATE delivery_incidents di
+SET live = false
+FROM unnest(%b::uuid[], %b::uuid[]) AS v (delivery_id, incident_id)
+WHERE di.delivery_id = v.delivery_id AND di.incident_id = v.incident_id
+
+-- name: cancel_spent
+-- Ends waiting duties of which every word was taken back; one that lists other incidents too goes on.
+UPDATE deliveries d
+SET state = 'cancelled', settled_at = %b::timestamptz, next_attempt_at = NULL, fallback_due_at = NULL, unnoted = true
+WHERE d.id = ANY(%b::uuid[]) AND d.state IN ('pending', 'failed_retrying')
+  AND NOT EXISTS (SELECT 1 FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live)
 
 -- name: outcome
 -- Whether a transaction whose COMMIT was cut went through: committed, aborted, in progress, or NULL (too old).

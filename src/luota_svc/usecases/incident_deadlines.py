@@ -102,7 +102,7 @@ async def _tell(at: Installation, unit: Unit, words: Sequence[tuple[IncidentChan
         for change, word in words
         for duty in _routed(change, word, routes, told, now)
     ]
-    await duties.write(unit, new=new, cancelled=(), superseded=(), now=now)
+    await duties.write(unit, new=new, now=now)
 
 
 def _routed(

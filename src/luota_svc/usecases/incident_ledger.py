@@ -152,8 +152,7 @@ class IncidentLedger:
                 draft.keep_quiet(quiet_end)
             change = draft.as_told(quiet=quiet_end is not None)
             routing = route_change(change, tellable.routes, tellable.told, now)
-            out.cancelled += routing.cancelled
-            out.superseded += routing.superseded
+            out.ended += [(delivery_id, draft.id) for delivery_id in routing.ended]
             out.duties += [new_duty(self._clock.new_id(), change, duty, now) for duty in routing.duties]
 
     def _changed(self) -> list[IncidentDraft]:

@@ -59,4 +59,4 @@ async def resolve_held(
     told = await duties.lock_told(unit, incident.id)
     routing = route_change(change, await duties.routes(unit, incident.workspace_id), told, now)
     new = [new_duty(at.clock.new_id(), change, duty, now) for duty in routing.duties]
-    await duties.write(unit, new=new, cancelled=routing.cancelled, superseded=routing.superseded, now=now)
+    await duties.write(unit, new=new, ended=[(delivery_id, incident.id) for delivery_id in routing.ended], now=now)
