@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from luota_svc.model.limits import IngestLimits
+from luota_svc.model.mail import Mailbox, MailServer
+from luota_svc.settings.mail import mail_server_of
 from luota_svc.settings.values import Listen, Network, Secret
 
 
@@ -32,6 +34,18 @@ class DoorSettings:
     public_url: str
     trusted_proxies: tuple[Network, ...]
     slow_body_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """E-mail: the server that takes it, and whom it is from; both are set or it is not sent."""
+
+    url: Secret | None
+    sender: Mailbox | None
+
+    def server(self) -> MailServer | None:
+        """Return the server that the URL names."""
+        return None if self.url is None else mail_server_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,7 @@ class Settings:
     redis: RedisSettings
     doors: DoorSettings
     limits: IngestLimits
+    smtp: SmtpSettings
     bootstrap: BootstrapSettings
     stop: StopSettings
     support: SupportSettings
@@ -95,6 +110,6 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """Return what the log's scrubber must know: every token, and the password of every URL."""
-        urls = [url for url in (self.database.url, self.redis.url) if url is not None]
+        urls = [url for url in (self.database.url, self.redis.url, self.smtp.url) if url is not None]
         passwords = [password for url in urls for password in url.passwords()]
         return passwords if self.bootstrap.token is None else [*passwords, self.bootstrap.token.reveal()]

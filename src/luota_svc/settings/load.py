@@ -57,7 +57,7 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
         elif setting.name in required and len(problems) == known_problems:
             problems.append(f"{' or '.join(setting.variables)}: must be set")
         fields[setting.group][setting.field] = _value_of(setting, text, problems)
-    problems.extend(_broken_relations(fields))
+    problems.extend(_broken_relations(fields, given))
     if problems:
         # A name with a typing error is often why another one "must be set".
         raise SettingsError([*problems, *_unknown(env)])
@@ -68,6 +68,7 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
         redis=groups.RedisSettings(**fields["redis"]),
         doors=groups.DoorSettings(**doors),
         limits=IngestLimits(**fields["limits"]),
+        smtp=groups.SmtpSettings(**fields["smtp"]),
         bootstrap=groups.BootstrapSettings(**fields["bootstrap"]),
         stop=groups.StopSettings(**fields["stop"]),
         support=groups.SupportSettings(**fields["support"]),
@@ -135,7 +136,7 @@ def _value_of(setting: Setting, text: str | None, problems: list[str]) -> Any:
         return None
 
 
-def _broken_relations(fields: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _broken_relations(fields: Mapping[str, Mapping[str, Any]], given: Collection[str]) -> list[str]:
     """Compare what could be read; None stands for a value that was a problem already."""
     problems = []
     drain, stop = fields["stop"]["drain_seconds"], fields["stop"]["stop_seconds"]
@@ -144,6 +145,8 @@ def _broken_relations(fields: Mapping[str, Mapping[str, Any]]) -> list[str]:
     http, grpc = fields["doors"]["http_listen"], fields["doors"]["grpc_listen"]
     if http is not None and http == grpc and http.port:
         problems.append(f"LUOTA_GRPC_LISTEN: {grpc} is LUOTA_HTTP_LISTEN's place too")
+    if fields["smtp"]["url"] is not None and "LUOTA_SMTP_FROM" not in given:
+        problems.append("LUOTA_SMTP_FROM: must be set where LUOTA_SMTP_URL is: the address that alerts come from")
     return problems
 
 

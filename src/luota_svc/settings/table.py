@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from luota_svc.settings import values
+from luota_svc.settings import mail, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +148,26 @@ SETTINGS: Final = (
         "6000",
         "signals",
         "Signals a minute for each source address (IPv6: each /64); 0 is no limit.",
+    ),
+    Setting(
+        "LUOTA_SMTP_URL",
+        "smtp",
+        "url",
+        mail.read_mail_url,
+        None,
+        "secret URL",
+        "Mail server that takes e-mail: `smtp://name:password@host:587` (STARTTLS is demanded; a relay on the same "
+        "machine may do without: `?starttls=no`) or `smtps://name:password@host:465`. None: no e-mail is sent.",
+        from_file=True,
+    ),
+    Setting(
+        "LUOTA_SMTP_FROM",
+        "smtp",
+        "sender",
+        mail.read_mailbox,
+        None,
+        "address",
+        "Whom e-mail is from, such as `Luota <alerts@example.org>`. Needed where `LUOTA_SMTP_URL` is set.",
     ),
     Setting(
         "LUOTA_BOOTSTRAP_TOKEN",
