@@ -118,6 +118,8 @@ class Claimed(NamedTuple):
     request_id: str | None
     traceparent: str | None
     first_attempt_traceparent: str | None
+    # Known before anything is sent: the attempt is settled with it, and no provider is asked.
+    refusal: Outcome | None = None
 
     @property
     def number(self) -> int:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
+
+# A workspace and the SHA-256 of a whole target.
+Destination = tuple[UUID, bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ ALTER TABLE destinations
     ADD COLUMN per_second smallint NOT NULL DEFAULT 10 CHECK (per_second > 0),
     ADD COLUMN claimed_second timestamptz,
     ADD COLUMN claimed_in_second smallint NOT NULL DEFAULT 0,
+    -- Whether it is people who read there: they are told at a pace; a pager folds what it gets by itself.
+    ADD COLUMN paced boolean NOT NULL DEFAULT true,
     -- The pace of messages to people (rules/pace): the last one, how many followed closely, and until when a storm lasts.
     ADD COLUMN last_message_at timestamptz,
     ADD COLUMN messages_in_row int NOT NULL DEFAULT 0,
@@ -21,6 +23,8 @@ ALTER TABLE destinations
 ALTER TABLE deliveries
     -- When it was first due: an escalation is due later than it was made.
     ADD COLUMN due_at timestamptz,
+    -- Who holds the lease.
+    ADD COLUMN worker text,
     -- Told together with others: by that delivery, which lists what this one was to tell.
     ADD COLUMN gathered_into uuid,
     -- Of an e-mail: who has not taken it yet. NULL: everybody on the route.
