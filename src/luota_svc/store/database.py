@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from luota_svc.store.errors import RowCountMismatch, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 # Longer than any statement of ours should take, shorter than a caller's patience (design: no hang beyond 5 s).
 _SESSION = (
@@ -39,6 +39,16 @@ class Unit:
     def __init__(self, connection: AsyncConnection[DictRow]) -> None:
         """Wrap the connection that the transaction runs on."""
         self.connection = connection
+        self._rings = False
+
+    @property
+    def rings(self) -> bool:
+        """True where this transaction wrote duties: workers are to be woken once it has committed."""
+        return self._rings
+
+    def ring(self) -> None:
+        """Wake the workers after the commit."""
+        self._rings = True
 
     async def rows(self, statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[DictRow]:
         """Run a statement and return all of its rows."""
@@ -102,6 +112,8 @@ class Database:
             },
         )
         self._checking: asyncio.Task[None] | None = None
+        # Whom to tell that duties were written; set once by the composition root, where workers are to be woken.
+        self.on_duties: Callable[[], None] = _tell_nobody
 
     async def _configure(self, connection: AsyncConnection[DictRow]) -> None:
         await connection.execute(self._session)
@@ -145,5 +157,13 @@ class Database:
     async def unit(self) -> AsyncIterator[Unit]:
         """Run one transaction: commit at the end, roll back on any error, which leaves as a model error."""
         with translated():
-            async with self.session() as connection, connection.transaction():
-                yield Unit(connection)
+            async with self.session() as connection:
+                async with connection.transaction():
+                    unit = Unit(connection)
+                    yield unit
+                if unit.rings:
+                    self.on_duties()
+
+
+def _tell_nobody() -> None:
+    """Workers look every second in any case."""

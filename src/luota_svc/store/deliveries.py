@@ -133,7 +133,7 @@ class Standing(NamedTuple):
 
 
 async def free_destinations(unit: Unit, after: Destination, now: datetime, most: int) -> list[FreeDestination]:
-    """Hold up to `most` destinations with due duties, after one in their order, whose breakers let something through."""
+    """Hold up to `most` destinations with due duties, after one in their order, whose breakers let one through."""
     words = {"after_workspace": after[0], "after_destination": after[1], "now": now, "most": most, "crowd": _CROWD}
     return [
         FreeDestination(

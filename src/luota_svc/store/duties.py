@@ -50,6 +50,7 @@ async def write(unit: Unit, *, new: Sequence[NewDuty], ended: Sequence[tuple[UUI
         told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in new]
         await unit.connection.execute(SQL["insert_deliveries"], _columns([duty[:-2] for duty in new]))
         await unit.connection.execute(SQL["insert_delivery_incidents"], _columns(told))
+        unit.ring()
 
 
 def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:

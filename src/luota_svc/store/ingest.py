@@ -26,7 +26,7 @@ from luota_svc.store.quiet import quiet_window
 from luota_svc.store.round_trip import RoundTrips
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
     from psycopg import AsyncConnection
 
@@ -81,9 +81,15 @@ def classify(error: BaseException) -> BatchFailure:
 class IngestTransaction:
     """One batch's session. Call `load`, perhaps `load_tellable`, then `commit` or `rollback`, once each."""
 
-    def __init__(self, connection: AsyncConnection[Any], trips: RoundTrips = _TRIPS) -> None:
-        """Wrap a session in autocommit mode; BEGIN and COMMIT travel with the statements of `trips`."""
+    def __init__(
+        self, connection: AsyncConnection[Any], on_duties: Callable[[], None], trips: RoundTrips = _TRIPS
+    ) -> None:
+        """Wrap a session in autocommit mode; BEGIN and COMMIT travel with the statements of `trips`.
+
+        `on_duties` hears of a commit that wrote duties.
+        """
         self._connection = connection
+        self._on_duties = on_duties
         self._trips = trips
         self._transaction_id: str | None = None
 
@@ -198,6 +204,8 @@ class IngestTransaction:
             if errors.is_connection_loss(error):
                 raise BatchFailed(BatchFailure.UNKNOWN_COMMIT, self._transaction_id) from error
             raise
+        if writes.duties:
+            self._on_duties()
 
     async def rollback(self) -> None:
         """End the transaction without a trace (every member was refused or repeats)."""
@@ -211,7 +219,7 @@ class IngestTransaction:
 async def ingest_transaction(database: Database) -> AsyncIterator[IngestTransaction]:
     """Lend a session for one batch. Whatever goes wrong leaves as BatchFailed; the session is clean or thrown away."""
     async with batch_session(database) as connection:
-        yield IngestTransaction(connection)
+        yield IngestTransaction(connection, database.on_duties)
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ class SweepTransaction(IngestTransaction):
 async def sweep_transaction(database: Database) -> AsyncIterator[SweepTransaction]:
     """Lend a session for one sweep. Whatever goes wrong leaves as BatchFailed; the session is clean or thrown away."""
     async with batch_session(database) as connection:
-        yield SweepTransaction(connection, _TRIPS)
+        yield SweepTransaction(connection, database.on_duties, _TRIPS)
 
 
 async def oldest_due(database: Database) -> OldestDue:
