@@ -18,6 +18,8 @@ SQL = load_catalogue("deliveries")
 # As many of a crowd are counted as decide anything (rules/pace), and as many gathered as one message can name.
 _CROWD = 6
 _GATHER_MOST = 500
+# So many due duties tell their destinations themselves.
+_FRONT = 200
 # The first place in the order of destinations.
 START = (UUID(int=0), b"")
 
@@ -132,9 +134,29 @@ class Standing(NamedTuple):
     breakers_half_open: int
 
 
-async def free_destinations(unit: Unit, after: Destination, now: datetime, most: int) -> list[FreeDestination]:
-    """Hold up to `most` destinations with due duties, after one in their order, whose breakers let one through."""
-    words = {"after_workspace": after[0], "after_destination": after[1], "now": now, "most": most, "crowd": _CROWD}
+async def due_front(unit: Unit, now: datetime) -> set[Destination] | None:
+    """Return every destination with due duties; None where more than 200 duties are due: then one walks."""
+    rows = await unit.rows(SQL["due_front"], {"now": now, "most": _FRONT})
+    return {(row["workspace_id"], bytes(row["destination"])) for row in rows} if len(rows) < _FRONT else None
+
+
+async def free_destinations(
+    unit: Unit, now: datetime, most: int, *, named: Collection[Destination] = (), after: Destination | None = None
+) -> list[FreeDestination]:
+    """Hold up to `most` destinations with due duties whose breakers let one through.
+
+    Those that are named, or those after one in their order.
+    """
+    place = after or START
+    words = {
+        **_keys(named),
+        "walk": after is not None,
+        "after_workspace": place[0],
+        "after_destination": place[1],
+        "now": now,
+        "most": most,
+        "crowd": _CROWD,
+    }
     return [
         FreeDestination(
             key=(row["workspace_id"], bytes(row["destination"])),

@@ -2,15 +2,23 @@
 -- (store/deliveries.py). Lock order: destinations are claimed with SKIP LOCKED, so a claim waits for nobody; a settle
 -- locks deliveries, then destinations, each in the order of their keys.
 
+-- name: due_front
+-- Names the destinations of the duties that have been due the longest. Index: deliveries_due.
+SELECT workspace_id, destination
+FROM deliveries
+WHERE next_attempt_at <= %(now)s
+ORDER BY next_attempt_at, id
+LIMIT %(most)s
+
 -- name: free_destinations
--- Holds destinations with due duties, after a place in their order: how many duties wait, how many are in flight, and
--- what bulkhead, breaker and pace remember. Walks the index from one destination to the next, so that a crowd behind one
--- that is full costs no more than one duty. Indexes: deliveries_waiting, deliveries_in_flight.
+-- Holds destinations with due duties, those that are named or all after a place in their order: how many duties wait, how
+-- many are in flight, and what bulkhead, breaker and pace remember. Walks the index from one destination to the next, so
+-- that a crowd behind one that is full costs no more than one duty. Indexes: deliveries_waiting, deliveries_in_flight.
 WITH RECURSIVE waiting AS (
     (
         SELECT d.workspace_id, d.destination
         FROM deliveries d
-        WHERE d.next_attempt_at IS NOT NULL
+        WHERE %(walk)s AND d.next_attempt_at IS NOT NULL
           AND (d.workspace_id, d.destination) > (%(after_workspace)s::uuid, %(after_destination)s::bytea)
         ORDER BY d.workspace_id, d.destination
         LIMIT 1
@@ -25,13 +33,17 @@ WITH RECURSIVE waiting AS (
         ORDER BY d.workspace_id, d.destination
         LIMIT 1
     ) n
+), named AS (
+    SELECT workspace_id, destination FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS v (workspace_id, destination)
+    UNION ALL
+    SELECT workspace_id, destination FROM waiting
 )
 SELECT t.workspace_id, t.destination, t.per_second, t.claimed_second, t.claimed_in_second, t.paced, t.last_message_at,
        t.messages_in_row, t.storm_until, t.failures_in_row, t.open_until, t.open_seconds, told.waiting, told.critical,
        (SELECT count(*)
         FROM deliveries d
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.lease_until IS NOT NULL) AS in_flight
-FROM waiting w
+FROM named w
 JOIN destinations t ON t.workspace_id = w.workspace_id AND t.destination = w.destination
 CROSS JOIN LATERAL (
     SELECT count(*) AS waiting, coalesce(bool_or(first.severity_rank = 4), false) AS critical
@@ -156,7 +168,8 @@ WITH lost AS MATERIALIZED (
            d.attempt_count + d.deferral_count + d.lost_count + 1 AS number,
            d.lost_count + 1 >= %(lost_most)s AS ends,
            d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
-               AND NOT EXISTS (SELECT 1 FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live) AS spent
+               AND coalesce((SELECT false FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live LIMIT 1), true)
+               AS spent
     FROM deliveries d
     WHERE d.lease_until < clock_timestamp()
     ORDER BY d.lease_until
@@ -210,7 +223,8 @@ SELECT id FROM alert_routes WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO K
 SELECT d.id, d.state, d.lease_token, d.fallback_due_at, d.first_failed_at, r.enabled AND r.deleted_at IS NULL AS route_usable,
        r.state AS route_state,
        d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
-           AND NOT EXISTS (SELECT 1 FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live) AS superseded
+           AND coalesce((SELECT false FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live LIMIT 1), true)
+           AS superseded
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = ANY(%(ids)s::uuid[])
