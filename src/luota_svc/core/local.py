@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from luota.v1.incident_service_pb2 import WatchIncidentsRequest
 from luota_svc.core import (
+    deliveries,
     incidents,
     keys,
     maintenance,
@@ -68,6 +69,9 @@ MANAGEMENT: Final[Mapping[str, Managed]] = {
     "luota.v1.IncidentService/AddNote": incidents.add_note,
     "luota.v1.IncidentService/ResolveIncident": incidents.resolve_incident,
     "luota.v1.IncidentService/ListIncidentEvents": incidents.list_incident_events,
+    "luota.v1.DeliveryService/ListDeliveries": deliveries.list_deliveries,
+    "luota.v1.DeliveryService/GetDelivery": deliveries.get_delivery,
+    "luota.v1.DeliveryService/ReplayDelivery": deliveries.replay_delivery,
     "luota.v1.PacketService/GetPacket": packets.get_packet,
     "luota.v1.PacketService/ExportPacket": packets.export_packet,
     "luota.v1.MaintenanceService/CreateMaintenanceWindow": maintenance.create_maintenance_window,

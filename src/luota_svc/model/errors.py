@@ -64,6 +64,7 @@ class Missing(StrEnum):
     RUN = "run"
     INCIDENT = "incident"
     MAINTENANCE_WINDOW = "maintenance_window"
+    DELIVERY = "delivery"
 
 
 class NotFound(LuotaError):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from luota_svc.model.audit import AuditEntry
-from luota_svc.model.deliveries import DeliveryReason, DeliveryState
+from luota_svc.model.delivery_reading import Delivery
 from luota_svc.model.incidents import IncidentKind, TimelineEntry
 from luota_svc.model.monitors import Severity, SignalRef
 
@@ -123,35 +123,6 @@ class NewPacket(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One call to a provider."""
-
-    number: int
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str
-    http_status: int | None
-    provider_id: str | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToldDelivery:
-    """A duty to tell one route about the incident, with its attempts."""
-
-    id: UUID
-    route_id: UUID
-    reason: DeliveryReason
-    state: DeliveryState
-    created_at: datetime
-    next_attempt_at: datetime | None
-    attempt_count: int
-    provider_id: str | None
-    request_id: str | None
-    attempts: tuple[Attempt, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class TellingRoute:
     """A route that was told about the incident, or that would be told now. No target, no secret."""
 
@@ -174,7 +145,7 @@ class Told:
     owner: str
     runbook_url: str
     routes: tuple[TellingRoute, ...]
-    deliveries: tuple[ToldDelivery, ...]
+    deliveries: tuple[Delivery, ...]
     deliveries_omitted: int
     timeline: tuple[TimelineEntry, ...]
     timeline_omitted: int

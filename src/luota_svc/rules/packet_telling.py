@@ -4,45 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 from luota_svc.model.audit import AuditEntry
-from luota_svc.model.deliveries import DeliveryState
+from luota_svc.model.delivery_reading import Attempt, Delivery
 from luota_svc.model.incidents import AlertState, Incident, TimelineEntry, TimelineEvent
-from luota_svc.model.packets import Attempt, Packet, TellingRoute, Told, ToldDelivery
+from luota_svc.model.packets import Packet, TellingRoute, Told
 from luota_svc.rules.canonical_json import INTEGER_MAX, canonical_json, digest_of
+from luota_svc.rules.delivery_telling import cleaned, next_action, next_action_of_alert, next_action_of_route
 from luota_svc.rules.instants import instant_or_none
 from luota_svc.rules.packet import FROZEN, text_or_none
-from luota_svc.rules.redaction import redact_text
 
 Fields = dict[str, Any]
 
-# The operator's next action; of the three states that the contract names, in its words.
-_DELIVERED: Final = "Keep the provider id and incident id in the packet."
-_RETRYING: Final = "Fix the route if the destination is wrong; otherwise watch the next attempt time."
-_TERMINAL: Final = "Repair the destination and send a test alert before trusting the monitor."
-_WAITING: Final = "No attempt has been made yet: watch the next attempt time."
-_NEVER_TOLD: Final = "It was told nothing about this incident."
-_NEXT_OF_DELIVERY: Final = {
-    DeliveryState.PENDING: _WAITING,
-    DeliveryState.SENDING: "An attempt is being made: look again in a minute.",
-    DeliveryState.DELIVERED: _DELIVERED,
-    DeliveryState.FAILED_RETRYING: _RETRYING,
-    DeliveryState.FAILED_TERMINAL: _TERMINAL,
-    DeliveryState.CANCELLED: "Nothing: the incident ended before this was told.",
-}
-_NEXT_OF_ALERT: Final = {
-    AlertState.DELIVERED: _DELIVERED,
-    AlertState.MUTED: "It opened in a quiet time, so nobody was told: tell who needs to know yourself.",
-    AlertState.NO_ROUTE: (
-        "No alert route matches this monitor, so nobody was told: make one and send a test alert before trusting the"
-        " monitor."
-    ),
-    AlertState.RETRYING: _RETRYING,
-    AlertState.BLOCKED: _TERMINAL,
-    AlertState.UNPROVEN: _WAITING,
-}
 _ACKNOWLEDGING: Final = {TimelineEvent.ACKNOWLEDGED, TimelineEvent.ACKNOWLEDGEMENT_ENDED}
 
 
@@ -96,7 +70,7 @@ def _owner_route(alert_state: AlertState, told: Told) -> Fields:
         "owner": told.owner,
         "runbookUrl": told.runbook_url,
         "alertState": alert_state.value,
-        "nextAction": _NEXT_OF_ALERT[alert_state],
+        "nextAction": next_action_of_alert(alert_state),
         "routes": [
             _route(route, [delivery for delivery in told.deliveries if delivery.route_id == route.id])
             for route in told.routes
@@ -105,7 +79,7 @@ def _owner_route(alert_state: AlertState, told: Told) -> Fields:
     }
 
 
-def _route(route: TellingRoute, deliveries: Sequence[ToldDelivery]) -> Fields:
+def _route(route: TellingRoute, deliveries: Sequence[Delivery]) -> Fields:
     return {
         "id": str(route.id),
         "name": route.name,
@@ -113,12 +87,12 @@ def _route(route: TellingRoute, deliveries: Sequence[ToldDelivery]) -> Fields:
         "state": route.state,
         "enabled": route.enabled and not route.deleted,
         "lastDeliveredAt": instant_or_none(route.last_delivered_at),
-        "nextAction": _NEXT_OF_DELIVERY[deliveries[-1].state] if deliveries else _NEVER_TOLD,
-        "deliveries": [_delivery(delivery) for delivery in deliveries],
+        "nextAction": next_action_of_route(deliveries),
+        "deliveries": [_delivery(cleaned(delivery)) for delivery in deliveries],
     }
 
 
-def _delivery(delivery: ToldDelivery) -> Fields:
+def _delivery(delivery: Delivery) -> Fields:
     return {
         "id": str(delivery.id),
         "reason": delivery.reason.value,
@@ -128,22 +102,25 @@ def _delivery(delivery: ToldDelivery) -> Fields:
         "nextAttemptAt": instant_or_none(delivery.next_attempt_at),
         "providerId": delivery.provider_id,
         "requestId": delivery.request_id,
-        "nextAction": _NEXT_OF_DELIVERY[delivery.state],
+        "error": delivery.error,
+        "settledAt": instant_or_none(delivery.settled_at),
+        "replayOf": text_or_none(delivery.replay_of),
+        "nextAction": next_action(delivery),
         "attempts": [_attempt(attempt) for attempt in delivery.attempts],
     }
 
 
 def _attempt(attempt: Attempt) -> Fields:
-    took = (attempt.ended_at - attempt.started_at) // timedelta(milliseconds=1) if attempt.ended_at else None
     return {
         "number": attempt.number,
         "startedAt": instant_or_none(attempt.started_at),
-        "durationMs": took,
+        "durationMs": attempt.duration_ms,
         "outcome": attempt.outcome,
         "httpStatus": attempt.http_status,
         "providerId": attempt.provider_id,
-        # A provider's own words; it may have repeated a secret of the call.
-        "error": None if attempt.error is None else redact_text(attempt.error)[0],
+        "error": attempt.error,
+        "retryAfterSeconds": attempt.retry_after_seconds,
+        "late": attempt.late,
     }
 
 

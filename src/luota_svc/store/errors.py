@@ -18,6 +18,7 @@ _CONSTRAINT_MESSAGES = {
     "workspaces_slug_key": "A workspace with this slug exists already",
     "monitors_slug_key": "A monitor with this slug exists already in this workspace",
     "ingest_keys_replaced_once": "This key has been rotated already",
+    "delivery_incidents_one_live": "Another delivery is about to tell this route about the same incident",
     "idempotency_keys_pkey": "A request with this idempotency key is being served; try again",
 }
 

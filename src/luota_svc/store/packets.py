@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Final
 from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.model.incidents import Incident
-from luota_svc.model.packets import Attempt, TellingRoute, Told, ToldDelivery
-from luota_svc.store import audit
+from luota_svc.model.packets import TellingRoute, Told
+from luota_svc.store import audit, delivery_reading
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.database import Unit
 from luota_svc.store.incidents import timeline_entry
@@ -35,7 +33,7 @@ async def told(unit: Unit, incident: Incident) -> Told:
     incident_id = incident.id
     owner = await unit.row(SQL["owner"], {"monitor_id": incident.monitor_id})
     routes = await _routes(unit, incident)
-    deliveries, deliveries_total = await _deliveries(unit, incident_id)
+    deliveries, deliveries_total = await delivery_reading.newest_of_incident(unit, incident_id, _DELIVERIES_MAX)
     timeline = await unit.rows(SQL["timeline"], {"incident_id": incident_id, "limit": _TIMELINE_MAX})
     changes = await unit.rows(
         SQL["changes"],
@@ -50,7 +48,7 @@ async def told(unit: Unit, incident: Incident) -> Told:
         owner=owner["owner"] if owner else "",
         runbook_url=owner["runbook_url"] if owner else "",
         routes=routes,
-        deliveries=deliveries,
+        deliveries=tuple(reversed(deliveries)),
         deliveries_omitted=deliveries_total - len(deliveries),
         timeline=tuple(timeline_entry(row) for row in reversed(timeline)),
         timeline_omitted=incident.event_count - len(timeline),
@@ -67,31 +65,6 @@ async def _routes(unit: Unit, incident: Incident) -> tuple[TellingRoute, ...]:
         "severity": incident.severity,
     }
     return tuple(TellingRoute(**row) for row in await unit.rows(SQL["routes"], parameters))
-
-
-async def _deliveries(unit: Unit, incident_id: UUID) -> tuple[tuple[ToldDelivery, ...], int]:
-    rows = await unit.rows(SQL["deliveries"], {"incident_id": incident_id, "limit": _DELIVERIES_MAX})
-    attempts: defaultdict[UUID, list[Attempt]] = defaultdict(list)
-    for row in await unit.rows(SQL["attempts"], {"deliveries": [row["id"] for row in rows]}):
-        delivery_id = row.pop("delivery_id")
-        attempts[delivery_id].append(Attempt(**row))
-    deliveries = tuple(_delivery(row, attempts[row["id"]]) for row in reversed(rows))
-    return deliveries, _total(rows)
-
-
-def _delivery(row: DictRow, attempts: list[Attempt]) -> ToldDelivery:
-    return ToldDelivery(
-        id=row["id"],
-        route_id=row["route_id"],
-        reason=DeliveryReason(row["reason"]),
-        state=DeliveryState(row["state"]),
-        created_at=row["created_at"],
-        next_attempt_at=row["next_attempt_at"],
-        attempt_count=row["attempt_count"],
-        provider_id=row["provider_id"],
-        request_id=row["request_id"],
-        attempts=tuple(attempts),
-    )
 
 
 def _total(rows: list[DictRow]) -> int:

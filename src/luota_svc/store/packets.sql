@@ -23,23 +23,6 @@ WHERE r.workspace_id = %(workspace_id)s AND r.deleted_at IS NULL AND r.enabled
       <= array_position(ARRAY['info', 'warning', 'error', 'critical'], %(severity)s::text)
 ORDER BY name, id
 
--- name: deliveries
--- The newest duties to tell about the incident, and how many there are. Index: delivery_incidents_of_incident.
-SELECT d.id, d.route_id, d.reason, d.state, d.created_at, d.next_attempt_at, d.attempt_count, d.provider_id,
-       d.request_id, count(*) OVER () AS total
-FROM delivery_incidents di
-JOIN deliveries d ON d.id = di.delivery_id
-WHERE di.incident_id = %(incident_id)s
-ORDER BY d.created_at DESC, d.id DESC
-LIMIT %(limit)s
-
--- name: attempts
--- Every call to a provider for these duties. Index: the partitions' primary keys.
-SELECT delivery_id, number, started_at, ended_at, outcome, http_status, provider_id, error
-FROM delivery_attempts
-WHERE delivery_id = ANY(%(deliveries)s::uuid[])
-ORDER BY delivery_id, number, started_at
-
 -- name: timeline
 -- What happened to the incident; bounded, for the middle of its occurrences is let go of. Index: incident_events_pkey.
 SELECT incident_id, number, event, at, actor, request_id, run_id, signal_id, occurrence_number, detail
