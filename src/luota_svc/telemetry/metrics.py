@@ -21,7 +21,11 @@ _SERIES_MAX: Final = 1_024
 _REQUEST_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _WAIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.5)
 _MEMBER_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-_SWEEP_LAG_BUCKETS: Final = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+_SWEEP_ATTEMPT_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+_WAITED_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+_LAG_BUCKETS: Final = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+_ATTEMPT_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+_WAITED_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 _LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -35,6 +39,7 @@ class Metrics:
         self._register_doors()
         self._register_ingest()
         self._register_sweep()
+        self._register_delivery()
         self._register_limits()
         self._register_process(version)
 
@@ -91,6 +96,20 @@ class Metrics:
         """Set for how long the oldest unjudged deadline has been due."""
         self._sweep_behind.set(seconds)
 
+    def attempted(self, kind: str, outcome: str, seconds: float, waited: float | None) -> None:
+        """Count one attempt by the route's kind and its outcome; `waited` is how long a first one was due before it."""
+        self._attempts.labels(kind, outcome).inc()
+        self._attempt_seconds.labels(kind).observe(seconds)
+        if waited is not None:
+            self._delivery_wait.observe(waited)
+
+    def outbox(self, *, oldest_due_seconds: float, waiting: int, breakers_open: int, breakers_half_open: int) -> None:
+        """Set how the outbox stands; what waits is counted up to 10,001."""
+        self._oldest_due.set(oldest_due_seconds)
+        self._waiting.set(waiting)
+        self._breakers.labels("open").set(breakers_open)
+        self._breakers.labels("half_open").set(breakers_half_open)
+
     def loop_lagged(self, seconds: float) -> None:
         """Note how late the event loop ran a callback."""
         self._loop_lag.observe(seconds)
@@ -145,6 +164,27 @@ class Metrics:
         )
         self._judged = Counter(
             names.METRIC_JUDGED, "What looks at silence found, by outcome.", ("outcome",), registry=self.registry
+        )
+
+    def _register_delivery(self) -> None:
+        labels = ("kind", "outcome")
+        self._attempts = Counter(names.METRIC_ATTEMPTS, "Attempts to tell.", labels, registry=self.registry)
+        self._attempt_seconds = Histogram(
+            names.METRIC_ATTEMPT_SECONDS,
+            "Time of one attempt.",
+            ("kind",),
+            buckets=_ATTEMPT_BUCKETS,
+            registry=self.registry,
+        )
+        self._delivery_wait = self._histogram(
+            names.METRIC_DELIVERY_WAIT_SECONDS, "Time from when a duty was due to its first attempt.", _WAITED_BUCKETS
+        )
+        self._oldest_due = Gauge(
+            names.METRIC_OLDEST_DUE_SECONDS, "For how long the oldest duty has been due.", registry=self.registry
+        )
+        self._waiting = Gauge(names.METRIC_DELIVERIES_WAITING, "Duties that wait.", registry=self.registry)
+        self._breakers = Gauge(
+            names.METRIC_BREAKERS, "Destinations whose breaker is not closed.", ("state",), registry=self.registry
         )
 
     def _register_limits(self) -> None:

@@ -68,8 +68,8 @@ class Sender(Protocol):
 class Hooks:
     """Who hears of what a worker does."""
 
-    # The route's kind, the outcome, the seconds that the attempt took and that the duty had waited since it was due.
-    attempted: Callable[[str, str, float, float], None]
+    # The route's kind, the outcome, the seconds that the attempt took and, of a first one, those since it was due.
+    attempted: Callable[[str, str, float, float | None], None]
 
 
 class Deliverer:
@@ -209,8 +209,8 @@ class Deliverer:
                 span.set(names.ATTR_OUTCOME, outcome.kind.value)
             if outcome.kind is not OutcomeKind.DELIVERED:
                 span.fail(outcome.kind.value)
-        waited = (started_at - max(claimed.due_at, claimed.created_at)).total_seconds() if claimed.number == 1 else 0.0
-        self._hooks.attempted(claimed.kind.value, outcome.kind.value, took, max(0.0, waited))
+        waited = max(0.0, (started_at - claimed.due_at).total_seconds()) if claimed.number == 1 else None
+        self._hooks.attempted(claimed.kind.value, outcome.kind.value, took, waited)
         _tell(claimed, outcome, took, span)
         self._settled.put_nowait(settlement)
 
