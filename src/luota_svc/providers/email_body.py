@@ -132,9 +132,7 @@ def _facts(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _environment() -> Environment:
     loader = FileSystemLoader(Path(__file__).parent)
-    made = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(plain=plain, instant=instant, link=safe_link, colour=_colour_of)
     return made
 
