@@ -114,8 +114,7 @@ class EmailProvider:
         session: SMTP | None = None
         try:
             async with asyncio.timeout(_WHOLE_SECONDS):
-                sock = await dial(server)
-                address = str(sock.getpeername()[0])
+                sock, address = await dial(server)
                 session = await open_session(sock, server, self._context, seconds=_WHOLE_SECONDS)
                 outcome = await self._hand_in(session, dispatch, envelope, sender)
             # What became of the message is known: how the farewell goes changes nothing.

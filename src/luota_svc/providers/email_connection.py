@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from typing import Final
@@ -40,8 +41,8 @@ def failed(kind: OutcomeKind, error: str) -> MailFailed:
     return MailFailed(Outcome(kind, error))
 
 
-async def dial(server: MailServer) -> socket.socket:
-    """Connect to the first address that answers, within 3 s for all of them. Raises MailFailed."""
+async def dial(server: MailServer) -> tuple[socket.socket, str]:
+    """Connect to the first address that answers, within 3 s for all; return it too. Raises MailFailed."""
     loop = asyncio.get_running_loop()
     where = f"{server.host}:{server.port}"
     last: OSError | None = None
@@ -61,13 +62,13 @@ async def dial(server: MailServer) -> socket.socket:
                     sock.close()
                     raise
                 else:
-                    return sock
+                    return sock, str(address[0])
     except TimeoutError:
         raise failed(OutcomeKind.UNREACHABLE, f"no connection to the mail server {where} within 3 s") from None
     except socket.gaierror as error:
         words = f"the mail server's name {server.host} is not known to DNS ({error.strerror}): check LUOTA_SMTP_URL"
         raise failed(OutcomeKind.UNREACHABLE, words) from error
-    reason = last.strerror or type(last).__name__ if last else "it has no address"
+    reason = os.strerror(last.errno) if last and last.errno else "it has no address"
     raise failed(OutcomeKind.UNREACHABLE, f"no connection to the mail server {where}: {reason}")
 
 
