@@ -46,14 +46,16 @@ def pace(state: Pace, *, waiting: int, critical: bool, now: datetime) -> Paced:
 
 
 def after_message(state: Pace, gathered: int, now: datetime) -> Pace:
-    """Return what a destination remembers after a message; `gathered` counts the words in it, 1 for a single one."""
+    """Return what a destination remembers after a message; `gathered` counts the words in it, 1 for a single one.
+
+    A storm begins with a message that tells more than 5 or follows 4 others closely, and lasts until nothing was told
+    for a minute.
+    """
     last = state.last_message_at
     follows = last is not None and now - last < QUIET_AFTER
     in_row = state.messages_in_row + 1 if follows else 1
-    storm_until = state.storm_until
-    if gathered > CALM_MOST or in_row >= CALM_MOST:
-        storm_until = now + QUIET_AFTER
-    return Pace(now, in_row, storm_until)
+    storms = gathered > CALM_MOST or in_row >= CALM_MOST or _storms(state, now)
+    return Pace(now, in_row, now + QUIET_AFTER if storms else None)
 
 
 def _storms(state: Pace, now: datetime) -> bool:
