@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -78,8 +79,10 @@ class Luota:
 
 
 @asynccontextmanager
-async def running_luota(database_url: str, redis_url: str, **environment: str) -> AsyncIterator[Luota]:
-    """Compose as `serve` does."""
+async def running_luota(
+    database_url: str, redis_url: str, *, dev_file: Path | None = None, **environment: str
+) -> AsyncIterator[Luota]:
+    """Compose as `serve` does, or as `dev` where its file is given."""
     env = {
         "LUOTA_DATABASE_URL": database_url,
         "LUOTA_REDIS_URL": redis_url,
@@ -93,7 +96,8 @@ async def running_luota(database_url: str, redis_url: str, **environment: str) -
     lines, clock = Lines(), RealClock()
     logging = configure_logging("info", now=clock.now, stream=lines, human=False)
     try:
-        application = await build(load(env), clock, logging)
+        settings = load(env)
+        application = await build(settings.with_dev(dev_file) if dev_file else settings, clock, logging)
         try:
             assert await application.readiness.wait(WAIT)
             target = f"127.0.0.1:{application.grpc_port}"

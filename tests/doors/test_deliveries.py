@@ -28,7 +28,8 @@ ROUTE = """
 END = """
     WITH ended AS (
         UPDATE deliveries
-        SET state = 'failed_terminal', settled_at = now(), next_attempt_at = NULL, last_error = 'gone', attempt_count = 1
+        SET state = 'failed_terminal', settled_at = now(), next_attempt_at = NULL, last_error = 'gone',
+            attempt_count = 1
         WHERE id = %(id)s
     ), freed AS (
         UPDATE delivery_incidents SET live = false WHERE delivery_id = %(id)s

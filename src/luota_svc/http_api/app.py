@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
-from starlette.routing import BaseRoute, Router
+from starlette.routing import Router
 
 from luota_svc.clock import Clock
 from luota_svc.core.methods import Method, Stream
@@ -15,6 +16,7 @@ from luota_svc.http_api.errors import refusal_of
 from luota_svc.http_api.exchange import ClientGone, Exchange, Receive, Scope, Send, rate_limit_headers
 from luota_svc.http_api.ingest import IngestEndpoints
 from luota_svc.http_api.journal import Journal
+from luota_svc.http_api.pages import Page, page_routes
 from luota_svc.http_api.probes import Probes
 from luota_svc.http_api.routing import EXCHANGE
 from luota_svc.http_api.transcoder import management_routes
@@ -34,21 +36,24 @@ def build_app(
     probes: Probes,
     trusted_proxies: Sequence[Network] = (),
     surfaces: Iterable[str] = ("ingest", "manage"),
-    more_routes: Sequence[BaseRoute] = (),
+    pages: Mapping[str, Page] = MappingProxyType({}),
+    public_url: str = "",
 ) -> HttpDoor:
     """Build the door over the core's methods. Raises LookupError naming a method that has no implementation.
 
-    `surfaces` says what is exposed: `ingest`, `manage`. `more_routes` are served as they stand, last (the pages).
+    `surfaces` says what is exposed: `ingest`, `manage`. `pages` are shown too, each at its path, under loopback
+    names and the public URL's.
     """
     exposed = frozenset(surfaces)
     draining = asyncio.Event()
     routes = [*probes.routes()]
     if "manage" in exposed:
         routes += management_routes(methods, streams, clock, draining)
+    routes += page_routes(pages, public_url=public_url)
     ingest = IngestEndpoints(methods, clock) if "ingest" in exposed else None
     return HttpDoor(
         ingest=ingest,
-        router=Router([*routes, *more_routes], redirect_slashes=False, default=_no_such_path),
+        router=Router(routes, redirect_slashes=False, default=_no_such_path),
         clock=clock,
         journal=journal,
         trusted_proxies=trusted_proxies,
