@@ -59,7 +59,7 @@ CASES = {
     "take": {
         **KEYS,
         "room": "ARRAY[4, 4, 4, 4]",
-        "held": "ARRAY[false, false, true, true]",
+        "first_words": "ARRAY[1, 0, 4, 1]",
         "now": "now()",
         "most": "32",
         "worker": "'w'",

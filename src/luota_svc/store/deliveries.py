@@ -41,11 +41,11 @@ class FreeDestination(NamedTuple):
 
 
 class Room(NamedTuple):
-    """How many duties may be claimed at a destination; `held` leaves first words for later."""
+    """How many duties may be claimed at a destination, and how many of them may be first words of something."""
 
     key: Destination
     most: int
-    held: bool
+    first_words: int
 
 
 class Claims(NamedTuple):
@@ -189,7 +189,7 @@ async def take(
     words = {
         **_keys([room.key for room in rooms]),
         "room": [room.most for room in rooms],
-        "held": [room.held for room in rooms],
+        "first_words": [room.first_words for room in rooms],
         "now": now,
         "most": most,
         "worker": worker,

@@ -34,7 +34,8 @@ WITH RECURSIVE waiting AS (
         LIMIT 1
     ) n
 ), named AS (
-    SELECT workspace_id, destination FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS v (workspace_id, destination)
+    SELECT workspace_id, destination
+    FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS v (workspace_id, destination)
     UNION ALL
     SELECT workspace_id, destination FROM waiting
 )
@@ -103,17 +104,30 @@ WITH due AS MATERIALIZED (
 SELECT count(*) AS gathered FROM led WHERE id <> leader
 
 -- name: take
--- Claims the oldest due duties of destinations that are held, as many as each has room for. Not of a route that has a
--- word about the same incident in flight: it would come before that one. Index: deliveries_waiting.
+-- Claims the oldest due duties of destinations that are held, as many as each has room for, and among them no more first
+-- words than its pace lets go. Not of a route that has a word about the same incident in flight: it would come before
+-- that one. Index: deliveries_waiting.
 WITH chosen AS MATERIALIZED (
     SELECT d.id
-    FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[], %(room)s::int[], %(held)s::bool[])
-        AS t (workspace_id, destination, room, held)
+    FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[], %(room)s::int[], %(first_words)s::int[])
+        AS t (workspace_id, destination, room, first_words)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(first.id), '{}') AS ids
+        FROM (
+            SELECT d.id
+            FROM deliveries d
+            WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
+              AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
+            ORDER BY d.next_attempt_at, d.id
+            LIMIT t.first_words
+        ) first
+    ) paced
     CROSS JOIN LATERAL (
         SELECT d.id
         FROM deliveries d
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
-          AND NOT (t.held AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation'))
+          AND (d.state <> 'pending' OR d.reason NOT IN ('opened', 'reminder', 'resolved', 'escalation')
+               OR d.id = ANY(paced.ids))
           AND NOT EXISTS (
             SELECT 1
             FROM delivery_incidents mine
