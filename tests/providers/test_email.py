@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -30,8 +31,6 @@ from luota_svc.providers import email_connection
 from luota_svc.providers.email import EmailProvider
 
 pytestmark = [
-    # aiosmtpd warns of attributes that nobody but itself reads, and of a login without TLS that a test wants.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:aiosmtpd.*"),
     pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning:aiosmtpd.*"),
 ]
 
@@ -374,13 +373,26 @@ async def test_an_unknown_name_is_unreachable_and_names_the_setting():
     assert "LUOTA_SMTP_URL" in outcome.error
 
 
-async def test_a_send_that_is_cancelled_leaves_no_connection_behind():
-    async with scripted_server("220 x", EHLO, OK, "") as port:
+async def test_a_send_that_is_cancelled_hangs_up():
+    asked, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 x\r\n")
+        await reader.readline()
+        asked.set()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        hung_up.set()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, asyncio.timeout(10):
+        port = server.sockets[0].getsockname()[1]
         sending = asyncio.create_task(provider_of(port).send(dispatch_of()))
-        await asyncio.sleep(0)
+        await asked.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
+        await hung_up.wait()
 
 
 async def test_without_a_server_or_a_sender_it_says_what_to_set():
