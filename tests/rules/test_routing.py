@@ -62,6 +62,36 @@ def test_a_route_matches_by_workspace_monitor_severity_and_switch(words, matches
     assert bool(matching(OPENED, [route(**words)])) is matches
 
 
+FALLBACK = route(9, fallback=True)
+
+
+@pytest.mark.parametrize(
+    ("routes", "told_to"),
+    [
+        ([route(1), FALLBACK], {1}),
+        ([route(1, after_seconds=600), FALLBACK], {1}),
+        ([FALLBACK], {9}),
+        ([FALLBACK, route(8, fallback=True)], {8, 9}),
+        ([route(1, enabled=False), FALLBACK], {9}),
+        ([route(1, monitor_ids=frozenset({OTHER_MONITOR})), FALLBACK], {9}),
+        ([route(1, min_severity=Severity.CRITICAL), FALLBACK], {9}),
+        ([route(1, workspace_id=OTHER_WORKSPACE), FALLBACK], {9}),
+        ([route(1), replace(FALLBACK, monitor_ids=frozenset({MONITOR}))], {1, 9}),
+        ([FALLBACK, route(8, fallback=True, monitor_ids=frozenset({MONITOR}))], {8}),
+        ([route(1), replace(FALLBACK, monitor_ids=frozenset({OTHER_MONITOR}))], {1}),
+        ([replace(FALLBACK, min_severity=Severity.CRITICAL)], set()),
+        ([replace(FALLBACK, enabled=False)], set()),
+    ],
+)
+def test_a_fallback_route_hears_what_nobody_else_would_and_what_its_own_monitors_do(routes, told_to):
+    assert {to.id.int for to in matching(OPENED, routes)} == told_to
+
+
+def test_a_fallback_route_that_was_told_is_reminded_though_another_route_was_made_since():
+    duties = route_reminder(OPENED, [route(1), FALLBACK], [told(7, FALLBACK, state=DeliveryState.DELIVERED)], NOW)
+    assert [(duty.route, duty.reason) for duty in duties] == [(FALLBACK, DeliveryReason.REMINDER)]
+
+
 def test_an_opened_incident_is_told_to_each_matching_route_at_once_or_later():
     now_, later, off = route(1), route(2, after_seconds=600), route(3, enabled=False)
     routing = route_change(OPENED, [now_, later, off], [], NOW)

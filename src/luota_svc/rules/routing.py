@@ -40,6 +40,20 @@ NOTHING = Routing((), ())
 
 
 def matching(change: IncidentChange, routes: Iterable[RouteMatch]) -> list[RouteMatch]:
+    """Return the routes that an incident is told to: those that cover its monitor and severity.
+
+    A fallback route that names no monitors is for what fails elsewhere: it hears of an incident only where no other
+    route does, for then nobody would (docs/adr/0032).
+    """
+    covering = _covering(change, routes)
+    return [route for route in covering if not _waits(route)] or covering
+
+
+def _waits(route: RouteMatch) -> bool:
+    return route.fallback and not route.monitor_ids
+
+
+def _covering(change: IncidentChange, routes: Iterable[RouteMatch]) -> list[RouteMatch]:
     """Return the enabled routes of the incident's workspace that cover its monitor and severity."""
     return [
         route
@@ -92,7 +106,7 @@ def route_reminder(
     reminded = {row.route_id for row in before} - coming
     return tuple(
         RoutedDuty(route, DeliveryReason.REMINDER, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
-        for route in matching(change, routes)
+        for route in _covering(change, routes)
         if route.id in reminded
     )
 
