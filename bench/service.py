@@ -45,6 +45,7 @@ class Service(Program):
         self.settings = _LIMITS | {
             "LUOTA_DATABASE_URL": servers.database_url,
             "LUOTA_REDIS_URL": servers.redis_url,
+            "LUOTA_ENCRYPTION_KEYS": f"{secrets.token_urlsafe(32)}=",
             "LUOTA_HTTP_LISTEN": f"127.0.0.1:{self.port}",
             "LUOTA_GRPC_LISTEN": f"127.0.0.1:{self.grpc_port}",
             "LUOTA_BOOTSTRAP_TOKEN_FILE": str(token_file),

@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 import pytest
+from tests.servers import ENCRYPTION_KEY
 
 from luota_svc.clock import StubClock
 from luota_svc.limits import RedisLimiter
@@ -17,6 +18,7 @@ from luota_svc.model.operators import Role
 from luota_svc.rules.ingest_key import OPERATOR, format_token, hash_secret
 from luota_svc.store import operators
 from luota_svc.store.database import Database
+from luota_svc.store.vault import Vault
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.admission import Admission
@@ -34,7 +36,7 @@ async def installation(database_url, redis_url) -> AsyncIterator[Installation]:
     clock = StubClock()
     limiter = RedisLimiter(redis_url, clock)
     await limiter.open()
-    yield Installation(database, clock, limiter, "https://luota.example")
+    yield Installation(database, clock, limiter, "https://luota.example", Vault([ENCRYPTION_KEY]))
     await limiter.aclose()
     await database.close()
 

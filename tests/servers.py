@@ -19,6 +19,8 @@ from tests.witness import WITNESS
 
 from luota_svc.embedded import PrivateServers
 
+# What the tests' installations seal secrets with.
+ENCRYPTION_KEY = "dGVzdHMgb25seSwgbm8gc2VjcmV0IG9mIGFueWJvZHk="
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 2 * 1024**3
 _TEMPLATE = "template_migrated"

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tests.builders import Process, World, ingest_process, outcome_of
 from tests.management import Caller, make_caller
+from tests.servers import ENCRYPTION_KEY
 
 from luota_svc.clock import StubClock
 from luota_svc.limits.local import LocalBuckets
@@ -19,6 +20,7 @@ from luota_svc.model.maintenance import WindowScope, WindowSettings, WindowTimes
 from luota_svc.model.monitors import Monitor, MonitorKind, MonitorSettings
 from luota_svc.model.operators import Role
 from luota_svc.store.database import Database
+from luota_svc.store.vault import Vault
 from luota_svc.usecases import incidents, maintenance, monitors
 from luota_svc.usecases.deadlines import Deadlines
 from luota_svc.usecases.incident_deadlines import sweep_incidents
@@ -215,7 +217,7 @@ async def stage(database_url: str) -> AsyncIterator[Stage]:
             await database.open()
             stack.push_async_callback(database.close)
         limiter: Any = LocalBuckets(clock)
-        installation = Installation(operating, clock, limiter, "https://luota.example")
+        installation = Installation(operating, clock, limiter, "https://luota.example", Vault([ENCRYPTION_KEY]))
         process = await stack.enter_async_context(ingest_process(world))
         olga = await make_caller(installation, Role.OPERATOR, world.workspace_id)
         yield Stage(world, clock, process, installation, olga, sweeping)

@@ -17,6 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.acceptance.calls import Caller
 from tests.acceptance.processes import LUOTA, Running, environment, running
+from tests.servers import ENCRYPTION_KEY
 from tests.witness import Witness
 
 
@@ -125,6 +126,7 @@ def settings(database_url: str, redis_url: str, token_file: str | Path) -> dict[
     return {
         "LUOTA_DATABASE_URL": database_url,
         "LUOTA_REDIS_URL": redis_url,
+        "LUOTA_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         "LUOTA_HTTP_LISTEN": "127.0.0.1:0",
         "LUOTA_GRPC_LISTEN": "127.0.0.1:0",
         "LUOTA_BOOTSTRAP_TOKEN_FILE": str(token_file),

@@ -192,9 +192,9 @@ def test_every_problem_of_the_settings_is_told_at_once_and_nothing_starts():
     done = luota("serve", wrong)
     assert (done.returncode, done.stdout) == (2, "")
     told = done.stderr.splitlines()
-    for name in (*wrong, "LUOTA_REDIS_URL"):
+    for name in (*wrong, "LUOTA_REDIS_URL", "LUOTA_ENCRYPTION_KEYS"):
         assert len([line for line in told if line.startswith(f"luota-svc: {name}")]) == 1, (name, told)
-    assert len(told) == 4
+    assert len(told) == 5
     assert "hush-hush" not in done.stderr
 
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from tests.servers import ENCRYPTION_KEY
 
 from luota_svc.__main__ import main
 from luota_svc.cli import CommandFailed, Exit, build_parser, check_config
 
 URLS = {"LUOTA_DATABASE_URL": "postgresql://luota:hush@db/luota", "LUOTA_REDIS_URL": "redis://cache:6379/0"}
+KEYED = {**URLS, "LUOTA_ENCRYPTION_KEYS": ENCRYPTION_KEY}
 
 
 @pytest.fixture(autouse=True)
@@ -34,14 +36,16 @@ def run(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_check_config_shows_what_is_in_force_and_no_secret():
-    done = run("check-config", **URLS, LUOTA_DRAIN_SECOND="3")
+    done = run("check-config", **KEYED, LUOTA_DRAIN_SECOND="3")
     assert done.returncode == 0
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert lines["LUOTA_DATABASE_URL"] == "postgresql://luota:***@db/luota"
     assert lines["LUOTA_DRAIN_SECONDS"] == "10  (default)"
     assert lines["traces"] == "not exported"
     assert "did you mean LUOTA_DRAIN_SECONDS?" in done.stderr
+    assert lines["LUOTA_ENCRYPTION_KEYS"] == "***"
     assert "hush" not in done.stdout + done.stderr
+    assert ENCRYPTION_KEY not in done.stdout + done.stderr
 
 
 def test_check_config_names_every_problem_on_a_line_of_its_own_and_exits_2():
@@ -49,7 +53,7 @@ def test_check_config_names_every_problem_on_a_line_of_its_own_and_exits_2():
     assert done.returncode == 2
     assert done.stdout == ""
     lines = done.stderr.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert all(line.startswith("luota-svc: LUOTA_") for line in lines)
 
 
@@ -57,7 +61,8 @@ def test_check_config_names_every_problem_on_a_line_of_its_own_and_exits_2():
     ("purpose", "env", "code"),
     [
         ("serve", {}, 2),
-        ("serve", URLS, 0),
+        ("serve", URLS, 2),
+        ("serve", KEYED, 0),
         ("migrate", {"LUOTA_DATABASE_URL": URLS["LUOTA_DATABASE_URL"]}, 0),
         ("bootstrap", {"LUOTA_REDIS_URL": URLS["LUOTA_REDIS_URL"]}, 2),
         ("dev", {}, 0),
@@ -122,7 +127,7 @@ def test_a_reader_that_leaves_early_is_no_traceback():
     os.close(reading)
     done = subprocess.run(
         [sys.executable, "-m", "luota_svc", "check-config"],
-        env={**clean, **URLS},
+        env={**clean, **KEYED},
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,

@@ -17,7 +17,7 @@ import uvloop
 from google.protobuf.message import Message
 from tests.doors.scene import Scene, make_scene
 from tests.http_api.wire import Connection, Response, request_bytes
-from tests.servers import Databases, empty
+from tests.servers import ENCRYPTION_KEY, Databases, empty
 from tests.witness import WITNESS
 
 from luota_svc.app.build import Application, build
@@ -86,6 +86,7 @@ async def running_luota(
     env = {
         "LUOTA_DATABASE_URL": database_url,
         "LUOTA_REDIS_URL": redis_url,
+        "LUOTA_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         "LUOTA_HTTP_LISTEN": "127.0.0.1:0",
         "LUOTA_GRPC_LISTEN": "127.0.0.1:0",
         "LUOTA_PUBLIC_URL": "https://luota.example",

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+from tests.servers import ENCRYPTION_KEY
 from tests.witness import WITNESS
 
 RAISED = {
@@ -33,6 +34,7 @@ class Service:
             **RAISED,
             "LUOTA_DATABASE_URL": database_url,
             "LUOTA_REDIS_URL": redis_url,
+            "LUOTA_ENCRYPTION_KEYS": ENCRYPTION_KEY,
             "LUOTA_HTTP_LISTEN": f"127.0.0.1:{self.port}",
             "LUOTA_GRPC_LISTEN": f"127.0.0.1:{grpc_port}",
             **settings,

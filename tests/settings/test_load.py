@@ -238,6 +238,34 @@ def test_no_password_is_shown_by_a_repr_an_effective_line_or_a_problem(url):
     assert any("hush" in secret for secret in settings.secrets())
 
 
+def test_encryption_keys_are_read_in_order_and_shown_nowhere():
+    first, second = "A" * 43 + "=", "B" * 42 + "A="
+    settings = load({"LUOTA_ENCRYPTION_KEYS": f"{first}, {second}"})
+    assert [key.reveal() for key in settings.encryption.keys] == [first, second]
+    assert {first, second} <= set(settings.secrets())
+    for text in (repr(settings), repr(effective(settings))):
+        assert "AAAA" not in text
+        assert "BBBB" not in text
+    assert load({}).encryption.keys == ()
+
+
+@pytest.mark.parametrize(
+    "keys", ["short", "A" * 44, "A" * 43 + "=,B", "A" * 42 + "B=", "A" * 43 + "=," + "A" * 43 + "="]
+)
+def test_what_is_no_encryption_key_is_refused_and_not_shown(keys):
+    (problem,) = problems_of({"LUOTA_ENCRYPTION_KEYS": keys})
+    assert problem.startswith("LUOTA_ENCRYPTION_KEYS: ")
+    assert "AAAA" not in problem
+
+
+def test_who_needs_encryption_keys_is_told_how_to_make_one():
+    (problem,) = problems_of({}, required=("LUOTA_ENCRYPTION_KEYS",))
+    assert problem == (
+        "LUOTA_ENCRYPTION_KEYS or LUOTA_ENCRYPTION_KEYS_FILE: must be set; "
+        "make a key with: head -c 32 /dev/urandom | base64 | tr +/ -_"
+    )
+
+
 def test_a_password_that_is_not_escaped_is_a_problem_that_does_not_show_it():
     (problem,) = problems_of({"LUOTA_DATABASE_URL": "postgresql://u:hush/hush#x@db:hush/x"})
     assert "hush" not in problem

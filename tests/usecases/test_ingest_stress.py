@@ -13,11 +13,13 @@ import pytest
 from psycopg import AsyncConnection
 from tests.builders import Process, World, finish, outcome_of, start
 from tests.management import Caller, make_caller
+from tests.servers import ENCRYPTION_KEY
 
 from luota_svc.limits.local import LocalBuckets
 from luota_svc.model.operators import Role
 from luota_svc.model.signals import Accepted
 from luota_svc.store.database import Database
+from luota_svc.store.vault import Vault
 from luota_svc.usecases.incidents import resolve_incident
 from luota_svc.usecases.installation import Installation
 
@@ -181,7 +183,8 @@ async def test_two_processes_an_operator_and_a_sweep_on_the_same_monitors_break_
     await database.open()
     try:
         limiter = LocalBuckets(world.clock)
-        installation = Installation(database, world.clock, limiter, "https://luota.example")
+        vault = Vault([ENCRYPTION_KEY])
+        installation = Installation(database, world.clock, limiter, "https://luota.example", vault)
         caller = await make_caller(installation, Role.ADMIN)
         async with asyncio.timeout(1_000 if FULL else 60), asyncio.TaskGroup() as group:
             for number in range(WORKERS):

@@ -1,6 +1,7 @@
 """Ingest keys: whose they are, that a rotated one dies when it was told to, that a token is shown once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,7 +25,6 @@ from luota_svc.rules.ingest_key import hash_secret, parse_token
 from luota_svc.store import audit
 from luota_svc.store import keys as key_rows
 from luota_svc.usecases import keys
-from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.keys import Scope
 from luota_svc.usecases.monitors import create_monitor
 
@@ -205,7 +205,7 @@ async def test_an_operator_who_makes_keys_in_a_loop_is_slowed(house):
 async def test_no_key_is_made_while_redis_is_away(installation, house):
     limiter = RedisLimiter("unix:///nowhere/valkey.sock", installation.clock)
     await limiter.open()
-    without = Installation(installation.database, installation.clock, limiter, installation.public_url)
+    without = replace(installation, limiter=limiter)
     try:
         with pytest.raises(Unavailable):
             await keys.create_key(

@@ -23,6 +23,7 @@ from luota_svc.http_api.protocol import Bounds
 from luota_svc.http_api.server import HttpServer
 from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.store.database import Database
+from luota_svc.store.vault import Vault
 from luota_svc.telemetry.loop_lag import LoopLag
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.names import METRIC_POOL_WAITING
@@ -117,6 +118,7 @@ async def _build_service(
 ) -> _Service:
     assert settings.database.url is not None, "serve requires LUOTA_DATABASE_URL"
     assert settings.redis.url is not None, "serve requires LUOTA_REDIS_URL"
+    assert settings.encryption.keys, "serve requires LUOTA_ENCRYPTION_KEYS"
     url = settings.database.url.reveal()
     database = Database(url, name="luota", sessions=settings.database.pool_size)
     lifecycle.on_stop("database", database.close, 5.0)
@@ -142,6 +144,7 @@ async def _build_service(
         clock=clock,
         limiter=limiter,
         public_url=settings.doors.public_url,
+        vault=Vault([key.reveal() for key in settings.encryption.keys]),
     )
     recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)
     lifecycle.on_stop("request records", recorder.stop, 3.0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
-    "serve": ("LUOTA_DATABASE_URL", "LUOTA_REDIS_URL"),
+    "serve": ("LUOTA_DATABASE_URL", "LUOTA_REDIS_URL", "LUOTA_ENCRYPTION_KEYS"),
     "migrate": ("LUOTA_DATABASE_URL",),
     "bootstrap": ("LUOTA_DATABASE_URL",),
     "dev": (),

@@ -20,6 +20,7 @@ from luota_svc.cli.serve import serve, stop_signals
 from luota_svc.clock import RealClock
 from luota_svc.embedded import EmbeddedError, run_servers
 from luota_svc.settings import Listen, load
+from luota_svc.settings.values import read_encryption_keys
 from luota_svc.store.migrations import MigrationError, migrate
 from luota_svc.usecases.demo import Demo, ensure_demo
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOST = "127.0.0.1"
 _READY_SECONDS = 30.0
 _DEV_FILE = "dev.json"
+_KEY_FILE = "encryption.key"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,6 +80,7 @@ async def _dev(settings: Settings, state_dir: Path) -> int:
 
 async def _prepare(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:
     """Start what is private and bring the database up to date; return the settings that point at it."""
+    settings = _with_encryption_key(settings, state_dir / _KEY_FILE)
     try:
         settings = await _with_servers(settings, state_dir, stack)
         assert settings.database.url is not None
@@ -99,6 +102,21 @@ async def _with_servers(settings: Settings, state_dir: Path, stack: AsyncExitSta
         database_url=database.reveal() if database else servers.database_url,
         redis_url=redis.reveal() if redis else servers.redis_url,
     )
+
+
+def _with_encryption_key(settings: Settings, path: Path) -> Settings:
+    """Seal secrets with the key in the state folder, made at the first start, where the operator brought none."""
+    if settings.encryption.keys:
+        return settings
+    try:
+        if not path.exists():
+            _write_own(path, f"{RealClock().new_secret()}=\n")
+        (key,) = read_encryption_keys(path.read_text())
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be used: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandFailed(f"{path} must hold one key; alert routes are lost where it is replaced") from error
+    return settings.with_encryption_key(key.reveal())
 
 
 def _say(line: str) -> None:
@@ -146,11 +164,15 @@ def _public(demo: Demo) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file as a whole; its tokens are for its owner's eyes."""
+    _write_own(path, json.dumps(content, indent=2) + "\n")
+
+
+def _write_own(path: Path, text: str) -> None:
+    """Replace a file as a whole; what is in it is for its owner's eyes."""
     fresh = path.with_suffix(".tmp")
     fresh.touch(mode=0o600)
     fresh.chmod(0o600)
-    fresh.write_text(json.dumps(content, indent=2) + "\n")
+    fresh.write_text(text)
     fresh.replace(path)
 
 

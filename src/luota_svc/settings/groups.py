@@ -49,6 +49,13 @@ class SmtpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EncryptionSettings:
+    """What alert routes' secrets are sealed with; the first key encrypts."""
+
+    keys: tuple[Secret, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BootstrapSettings:
     """The first admin."""
 
@@ -86,6 +93,7 @@ class Settings:
     doors: DoorSettings
     limits: IngestLimits
     smtp: SmtpSettings
+    encryption: EncryptionSettings
     bootstrap: BootstrapSettings
     stop: StopSettings
     support: SupportSettings
@@ -108,8 +116,14 @@ class Settings:
         doors = replace(self.doors, http_listen=http_listen, grpc_listen=grpc_listen, public_url=public_url)
         return replace(self, doors=doors)
 
+    def with_encryption_key(self, key: str) -> Settings:
+        """Return these settings with one key to seal secrets with: the one that `dev` keeps."""
+        return replace(self, encryption=EncryptionSettings((Secret(key),)))
+
     def secrets(self) -> list[str]:
-        """Return what the log's scrubber must know: every token, and the password of every URL."""
+        """Return what the log's scrubber must know: every token and key, and the password of every URL."""
         urls = [url for url in (self.database.url, self.redis.url, self.smtp.url) if url is not None]
         passwords = [password for url in urls for password in url.passwords()]
-        return passwords if self.bootstrap.token is None else [*passwords, self.bootstrap.token.reveal()]
+        keys = [key.reveal() for key in self.encryption.keys]
+        tokens = [] if self.bootstrap.token is None else [self.bootstrap.token.reveal()]
+        return [*passwords, *keys, *tokens]

@@ -55,7 +55,8 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
         if text is not None:
             given.add(setting.name)
         elif setting.name in required and len(problems) == known_problems:
-            problems.append(f"{' or '.join(setting.variables)}: must be set")
+            remedy = f"; {setting.remedy}" if setting.remedy else ""
+            problems.append(f"{' or '.join(setting.variables)}: must be set{remedy}")
         fields[setting.group][setting.field] = _value_of(setting, text, problems)
     problems.extend(_broken_relations(fields, given))
     if problems:
@@ -69,6 +70,7 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
         doors=groups.DoorSettings(**doors),
         limits=IngestLimits(**fields["limits"]),
         smtp=groups.SmtpSettings(**fields["smtp"]),
+        encryption=groups.EncryptionSettings(**fields["encryption"]),
         bootstrap=groups.BootstrapSettings(**fields["bootstrap"]),
         stop=groups.StopSettings(**fields["stop"]),
         support=groups.SupportSettings(**fields["support"]),

@@ -27,6 +27,8 @@ class Setting:
     doc: str
     from_file: bool = False
     file_only: bool = False
+    # What to do where it must be set and is not.
+    remedy: str = ""
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -168,6 +170,19 @@ SETTINGS: Final = (
         None,
         "address",
         "Whom e-mail is from, such as `Luota <alerts@example.org>`. Needed where `LUOTA_SMTP_URL` is set.",
+    ),
+    Setting(
+        "LUOTA_ENCRYPTION_KEYS",
+        "encryption",
+        "keys",
+        values.read_encryption_keys,
+        "",
+        "secret keys",
+        "What alert routes' URLs, tokens and passwords are sealed with in the database, comma separated: the first key "
+        "encrypts, all decrypt. Needed by `serve`; `dev` keeps one of its own. "
+        r"Make one: `head -c 32 /dev/urandom \| base64 \| tr +/ -_`.",
+        from_file=True,
+        remedy="make a key with: head -c 32 /dev/urandom | base64 | tr +/ -_",
     ),
     Setting(
         "LUOTA_BOOTSTRAP_TOKEN",

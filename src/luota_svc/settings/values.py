@@ -164,6 +164,16 @@ def read_operator_token(text: str) -> Secret:
     return Secret(text)
 
 
+def read_encryption_keys(text: str) -> tuple[Secret, ...]:
+    """Read comma separated Fernet keys, the one that encrypts first."""
+    keys = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"[0-9A-Za-z_-]{42}[AEIMQUYcgkosw048]=", key) for key in keys):
+        raise ValueError("must be 32 random bytes in base64url each, 44 characters that end in =, comma separated")
+    if len(set(keys)) < len(keys):
+        raise ValueError("names a key twice")
+    return tuple(map(Secret, keys))
+
+
 def _check_port(text: str) -> None:
     try:
         parts = urlsplit(text)

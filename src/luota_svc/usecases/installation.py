@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from luota_svc.clock import Clock
 from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.store.database import Database
+from luota_svc.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,4 @@ class Installation:
     clock: Clock
     limiter: RedisLimiter
     public_url: str
+    vault: Vault
