@@ -58,6 +58,7 @@ def words(text: str) -> set[str]:
 
 
 RUN, INCIDENT, MONITOR = (edges(machine) for machine in ("Run", "Incident", "Monitor"))
+DELIVERY, ROUTE = (edges(machine) for machine in ("Delivery", "Route"))
 
 
 class Kind(NamedTuple):

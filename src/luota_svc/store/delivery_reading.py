@@ -61,7 +61,8 @@ async def newest_of_incident(unit: Unit, incident_id: UUID, most: int) -> tuple[
 
 
 async def lock(unit: Unit, delivery_id: UUID) -> HeldDelivery | None:
-    """Hold one and its route's being usable, or return None."""
+    """Hold one and its route, or return None."""
+    await unit.run(SQL["lock_route"], {"id": delivery_id})
     row = await unit.row(SQL["lock"], {"id": delivery_id})
     if row is None:
         return None

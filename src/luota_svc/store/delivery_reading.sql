@@ -40,14 +40,18 @@ ORDER BY delivery_id, number, started_at
 -- Whose it is; immutable, so read before any lock.
 SELECT workspace_id FROM deliveries WHERE id = %(id)s
 
+-- name: lock_route
+-- Holds a delivery's route before the delivery, as everybody does: it is neither disabled nor deleted meanwhile, which
+-- would miss the duty that is about to be written.
+SELECT id FROM alert_routes WHERE id = (SELECT route_id FROM deliveries WHERE id = %(id)s) FOR SHARE
+
 -- name: lock
--- Holds one that may be told again, and tells whether its route takes anything. Its route is neither disabled nor
--- deleted meanwhile, which would miss the duty that is about to be written.
+-- Holds one that may be told again, and tells whether its route, which is held, takes anything.
 SELECT d.id, d.state, d.gathered_into, r.enabled AND r.deleted_at IS NULL AS route_usable
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = %(id)s
-FOR NO KEY UPDATE OF d FOR SHARE OF r
+FOR NO KEY UPDATE OF d
 
 -- name: replay
 -- Writes the duty to tell the same again, to the route's target as it is now: the same bytes, where they are frozen.
