@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.readiness import Readiness
+from luota_svc.core.inbox import Inbox
 from luota_svc.core.ingest import IngestCore
 from luota_svc.core.local import LocalCore
 from luota_svc.grpc_api.observing import Hooks
@@ -41,6 +42,7 @@ from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
 from luota_svc.usecases.watching import Watching
+from luota_svc.web.inbox import inbox_pages
 from luota_svc.workers.sweep import Pulse, Sweeper
 from luota_svc.workers.upkeep import Upkeep
 
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from luota_svc.settings import Settings
     from luota_svc.telemetry.logs import Logging
     from luota_svc.telemetry.traces import Tracing
+    from luota_svc.web.pages import Page
 
 # /healthz: a loop that is late by more can serve nobody.
 _LOOP_LAG_SECONDS_MAX = 2.0
@@ -245,6 +248,8 @@ async def _open_doors(
             render_metrics=metrics.render,
         ),
         trusted_proxies=settings.doors.trusted_proxies,
+        pages=_pages(settings, behind.installation),
+        public_url=settings.doors.public_url,
     )
     http = HttpServer(
         app,
@@ -264,3 +269,15 @@ async def _open_doors(
     lifecycle.on_stop("readiness", readiness.drain, 1.0)
     readiness.start()
     return Application(behind.installation, readiness, lifecycle, http.port, grpc_port)
+
+
+def _pages(settings: Settings, installation: Installation) -> dict[str, Page]:
+    """Return the pages of the inbox, which only `dev` has."""
+    if settings.dev_file is None:
+        return {}
+    return inbox_pages(
+        Inbox(installation),
+        now=installation.clock.now,
+        origin=installation.public_url,
+        dev_file=str(settings.dev_file),
+    )

@@ -38,8 +38,10 @@ _KEY_FILE = "encryption.key"
 
 def run(args: argparse.Namespace) -> int:
     """Start it all, print how to try it, stop it all at Ctrl-C. The data stays in the state folder."""
-    settings = load(os.environ).with_doors(
-        http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port)
+    settings = (
+        load(os.environ)
+        .with_doors(http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port))
+        .with_dev(args.state_dir.absolute() / _DEV_FILE)
     )
     _require_free("--http-port", args.http_port)
     _require_free("--grpc-port", args.grpc_port)

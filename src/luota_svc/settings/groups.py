@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from luota_svc.model.limits import IngestLimits
 from luota_svc.model.mail import Mailbox, MailServer
@@ -100,6 +101,12 @@ class Settings:
     log: LogSettings
     given: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
+    # Of `dev` alone, no variable: where its keys stand. There, and only there, is an inbox with its page.
+    dev_file: Path | None = None
+
+    def with_dev(self, file: Path) -> Settings:
+        """Return these settings as those of `dev`, whose keys stand in the file."""
+        return replace(self, dev_file=file)
 
     def with_servers(self, *, database_url: str, redis_url: str) -> Settings:
         """Return these settings pointed at other servers: those that `dev` started."""
