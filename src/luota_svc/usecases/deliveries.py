@@ -1,0 +1,334 @@
+"""The outbox as a worker sees it: claim what is due, settle what became of it, give back what was not begun."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from luota_svc.model.alerts import Uncomposed
+from luota_svc.model.deliveries import Claimed, DeliveryReason, DeliveryState, Outcome, OutcomeKind, Settlement
+from luota_svc.model.destinations import Breaker, Destination
+from luota_svc.model.routes import Target
+from luota_svc.rules import breaker as breakers
+from luota_svc.rules.pace import after_message, pace
+from luota_svc.rules.retry import Settled, settle
+from luota_svc.store import deliveries
+from luota_svc.store.database import Unit
+from luota_svc.store.deliveries import Claims, FreeDestination, Held, Room, RouteWord, SettledRow, Standing, TakenRow
+from luota_svc.store.vault import CannotOpen
+from luota_svc.telemetry import names
+from luota_svc.usecases.alert_content import freeze_contents
+from luota_svc.usecases.installation import Installation
+
+# Three times the longest attempt: a lease that ran out belongs to a worker that is gone (design: worker).
+LEASE_SECONDS: Final = 45.0
+CLAIM_MOST: Final = 32
+SETTLE_MOST: Final = 64
+# In flight at one destination, over all workers: a receiver that hangs delays no other.
+IN_FLIGHT_MOST: Final = 4
+# Attempts whose worker vanished spend no retry; so many in a row are no accident any more.
+_LOST_MOST: Final = 20
+_SECOND: Final = timedelta(seconds=1)
+_TOLD: Final = {
+    DeliveryReason.OPENED,
+    DeliveryReason.REMINDER,
+    DeliveryReason.RESOLVED,
+    DeliveryReason.ESCALATION,
+}
+_FINAL: Final = {DeliveryState.DELIVERED, DeliveryState.FAILED_TERMINAL, DeliveryState.CANCELLED}
+_LOG = logging.getLogger(__name__)
+
+
+class Claim(NamedTuple):
+    """What one look at the outbox found, and when to look again at the latest (None: nothing is known to come due)."""
+
+    claimed: list[Claimed]
+    look_again_at: datetime | None
+
+
+class _Plan(NamedTuple):
+    """What may be taken at one destination now; `goes_at` is when its first words may go, where they may not yet."""
+
+    destination: FreeDestination
+    room: int
+    first_words: int
+    gather: bool
+    goes_at: datetime | None
+
+
+class Outbox:
+    """The duties of an installation for one worker. Any number of workers may share them."""
+
+    def __init__(self, at: Installation, *, worker: str, retry_delays: Sequence[int]) -> None:
+        """Take the name that attempts are kept under, and the retry delays in seconds."""
+        self._at = at
+        self._worker = worker
+        self._delays = retry_delays
+        # Where the last look ended in the order of destinations: each look goes on from there, so that none starves.
+        self._place: Destination = deliveries.START
+
+    async def take_over(self) -> int:
+        """Free duties whose worker is gone; return how many. Raises Unavailable."""
+        async with self._at.database.unit() as unit:
+            return await deliveries.take_over(
+                unit, self._at.clock.now(), most=SETTLE_MOST, lost_most=_LOST_MOST, lease_seconds=LEASE_SECONDS
+            )
+
+    async def claim(self, most: int) -> Claim:
+        """Claim up to `most` duties (at most 32) that are due now, each with frozen content and an opened target.
+
+        One transaction; it waits for nobody's locks. Raises Unavailable where PostgreSQL is away.
+        """
+        now = self._at.clock.now()
+        async with self._at.database.unit() as unit:
+            plans = [_plan(destination, now) for destination in await self._destinations(unit, now)]
+            if crowded := [plan.destination.key for plan in plans if plan.gather]:
+                await deliveries.gather(unit, crowded, now)
+            rooms = [Room(plan.destination.key, plan.room, plan.first_words) for plan in plans if plan.room > 0]
+            rows = []
+            if rooms:
+                rows = await deliveries.take(
+                    unit,
+                    rooms,
+                    now,
+                    most=min(most, CLAIM_MOST),
+                    worker=self._worker,
+                    lease_seconds=LEASE_SECONDS,
+                )
+            if rows:
+                await deliveries.note_claims(unit, list(_claims(plans, rows, now)))
+            fresh = [_uncomposed(row) for row in rows if row.content is None]
+            contents = await freeze_contents(self._at, unit, fresh) if fresh else {}
+            await deliveries.freeze(unit, contents)
+            look_again_at = await self._look_again_at(unit, plans, now)
+        return Claim([self._opened(row, contents) for row in rows], look_again_at)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write what became of attempts, in one transaction. Telling the same again changes nothing.
+
+        A duty whose lease has passed on keeps a late attempt and, where the provider took it, is delivered all the
+        same. Raises Unavailable where PostgreSQL is away; nothing is written then.
+        """
+        now = self._at.clock.now()
+        async with self._at.database.unit() as unit:
+            await deliveries.lock_routes(unit, {each.claimed.route_id for each in settlements})
+            held = await deliveries.lock_settled(unit, {each.claimed.id for each in settlements})
+            in_time = [each for each in settlements if _holds(each, held)]
+            late = [each for each in settlements if not _holds(each, held)]
+            decided = [
+                (each, held[each.claimed.id], self._decide(each, held[each.claimed.id], now)) for each in in_time
+            ]
+            failing = await self._settle_breakers(unit, in_time, now)
+            await deliveries.write_settled(unit, [_row(*each, now) for each in decided])
+            accepted = {e.claimed.id: e.outcome.provider_id for e in late if e.outcome.kind is OutcomeKind.DELIVERED}
+            await deliveries.deliver_late(unit, accepted, now)
+            final = [each.claimed.id for each, _, settled in decided if settled.state in _FINAL]
+            await deliveries.end_words(unit, [*final, *accepted])
+            await deliveries.insert_attempts(unit, settlements, {each.claimed.id for each in late})
+            await deliveries.write_routes(unit, list(_route_words(decided, late)))
+            await deliveries.make_due(unit, _mended(decided, failing), now)
+        for each in late:
+            _LOG.warning(names.LOG_LEASE_LOST, extra={"delivery_id": str(each.claimed.id), **_ids(each.claimed)})
+
+    async def release(self, claimed: Collection[Claimed]) -> None:
+        """Give back what was claimed and not begun."""
+        async with self._at.database.unit() as unit:
+            leases = {each.id: each.lease_token for each in claimed}
+            await deliveries.release(unit, leases, self._at.clock.now())
+
+    async def standing(self) -> Standing:
+        """Return how the outbox stands, for the gauges. Raises Unavailable."""
+        async with self._at.database.unit() as unit:
+            return await deliveries.standing(unit, self._at.clock.now())
+
+    async def _destinations(self, unit: Unit, now: datetime) -> list[FreeDestination]:
+        """Hold those of the few duties that are due; of a crowd, go on from where the last look ended, once around."""
+        named = await deliveries.due_front(unit, now)
+        if named is not None:
+            return await deliveries.free_destinations(unit, now, CLAIM_MOST, named=named) if named else []
+        found = await deliveries.free_destinations(unit, now, CLAIM_MOST, after=self._place)
+        if len(found) < CLAIM_MOST and self._place != deliveries.START:
+            again = await deliveries.free_destinations(unit, now, CLAIM_MOST - len(found), after=deliveries.START)
+            known = {destination.key for destination in found}
+            found += [destination for destination in again if destination.key not in known]
+        self._place = found[-1].key if len(found) == CLAIM_MOST else deliveries.START
+        return found
+
+    async def _look_again_at(self, unit: Unit, plans: Sequence[_Plan], now: datetime) -> datetime | None:
+        """Return the next instant at which something may go that may not go now."""
+        coming = [plan.goes_at for plan in plans if plan.goes_at is not None]
+        if (next_due := await deliveries.next_due(unit, now)) is not None:
+            coming.append(next_due)
+        return min(coming, default=None)
+
+    def _opened(self, row: TakenRow, contents: Mapping[UUID, bytes]) -> Claimed:
+        target, refusal = self._open_target(row)
+        values = row._asdict()
+        del values["about_route_id"]
+        values |= {"content": row.content or contents[row.id], "target": target, "refusal": refusal}
+        return Claimed(**values)
+
+    def _open_target(self, row: TakenRow) -> tuple[Target, Outcome | None]:
+        try:
+            return self._at.vault.open(row.target), None
+        except CannotOpen as error:
+            return {}, Outcome(OutcomeKind.BLOCKED, error=str(error))
+
+    def _decide(self, each: Settlement, held: Held, now: datetime) -> Settled:
+        # What the claim read of the route may be old: somebody may have repaired it, or found it broken, since.
+        claimed = each.claimed._replace(route_state=held.route_state)
+        return settle(
+            claimed,
+            each.outcome,
+            now=now,
+            jitter=self._at.clock.jitter(),
+            delays=self._delays,
+            superseded=held.superseded,
+            route_usable=held.route_usable,
+            first_failed_at=held.first_failed_at,
+            fallback_due_at=held.fallback_due_at,
+        )
+
+    async def _settle_breakers(
+        self, unit: Unit, in_time: Sequence[Settlement], now: datetime
+    ) -> dict[Destination, Breaker]:
+        """Write what the attempts say about their destinations; return those that stood failing before."""
+        failed: dict[Destination, bool] = {}
+        for each in in_time:
+            key = _destination(each.claimed)
+            failed[key] = failed.get(key, False) or each.outcome.kind is not OutcomeKind.DELIVERED
+        standing = await deliveries.lock_breakers(unit, failed)
+        written: dict[Destination, Breaker] = {}
+        for each in in_time:
+            key = _destination(each.claimed)
+            stands = written.get(key) or standing.get(key)
+            if stands is not None and (after := breakers.after(each.outcome, stands, now)) is not None:
+                written[key] = after
+        await deliveries.write_breakers(unit, written)
+        return {key: stood for key, stood in standing.items() if stood.failures_in_row > 0}
+
+
+def _plan(destination: FreeDestination, now: datetime) -> _Plan:
+    """Decide how much may go to a destination that is held: its bulkhead, its breaker, its rate and its pace."""
+    this_second = destination.claimed_second is not None and now - destination.claimed_second < _SECOND
+    spent = destination.claimed_in_second if this_second else 0
+    in_flight_most = 1 if destination.breaker.open_until is not None else IN_FLIGHT_MOST
+    room = min(in_flight_most - destination.in_flight, destination.per_second - spent)
+    next_second = destination.claimed_second + _SECOND if destination.claimed_second and this_second else None
+    waits_for_rate = next_second if room <= 0 and destination.per_second <= spent else None
+    if not destination.paced or not destination.waiting:
+        return _Plan(destination, room, first_words=max(room, 0), gather=False, goes_at=waits_for_rate)
+    paced = pace(destination.pace, waiting=destination.waiting, critical=destination.critical, now=now)
+    held = paced.goes_at > now
+    return _Plan(
+        destination,
+        room,
+        first_words=0 if held else 1,
+        gather=paced.gather and not held and room > 0,
+        goes_at=paced.goes_at if held else waits_for_rate,
+    )
+
+
+def _claims(plans: Sequence[_Plan], rows: Sequence[TakenRow], now: datetime) -> Sequence[Claims]:
+    """Return what the destinations of these claims must remember."""
+    claims = []
+    for plan in plans:
+        destination = plan.destination
+        here = [row for row in rows if (row.workspace_id, row.destination) == destination.key]
+        if not here:
+            continue
+        this_second = destination.claimed_second is not None and now - destination.claimed_second < _SECOND
+        began_at = destination.claimed_second if this_second else now
+        spent = len(here) + (destination.claimed_in_second if this_second else 0)
+        stands = destination.pace
+        for row in here:
+            if row.reason in _TOLD and row.content is None:
+                stands = after_message(stands, gathered=destination.waiting if plan.gather else 1, now=now)
+        claims.append(Claims(destination.key, began_at, spent, stands))
+    return claims
+
+
+def _uncomposed(row: TakenRow) -> Uncomposed:
+    return Uncomposed(
+        id=row.id,
+        workspace_id=row.workspace_id,
+        route_id=row.route_id,
+        route_name=row.route_name,
+        reason=row.reason,
+        created_at=row.created_at,
+        request_id=row.request_id,
+        about_route_id=row.about_route_id,
+    )
+
+
+def _holds(each: Settlement, held: Mapping[UUID, Held]) -> bool:
+    stands = held.get(each.claimed.id)
+    return (
+        stands is not None and stands.state is DeliveryState.SENDING and stands.lease_token == each.claimed.lease_token
+    )
+
+
+def _destination(claimed: Claimed) -> Destination:
+    return claimed.workspace_id, claimed.destination
+
+
+def _row(each: Settlement, held: Held, settled: Settled, now: datetime) -> SettledRow:
+    recipients = each.outcome.recipients
+    failed_now = each.outcome.kind is not OutcomeKind.DELIVERED
+    return SettledRow(
+        id=each.claimed.id,
+        lease_token=each.claimed.lease_token,
+        state=settled.state.value,
+        next_attempt_at=settled.next_attempt_at,
+        settled_at=now if settled.state in _FINAL else None,
+        attempt_count=settled.attempt_count,
+        deferral_count=settled.deferral_count,
+        provider_id=each.outcome.provider_id,
+        last_error=settled.last_error,
+        first_failed_at=held.first_failed_at or (now if failed_now else None),
+        fallback_due_at=settled.fallback_due_at,
+        recipients="\n".join(recipients) if recipients else None,
+        traceparent=each.traceparent,
+    )
+
+
+def _route_words(
+    decided: Sequence[tuple[Settlement, Held, Settled]], late: Sequence[Settlement]
+) -> Collection[RouteWord]:
+    """Return the newest word about each route: what a provider took counts over what failed before it."""
+    words: dict[UUID, RouteWord] = {}
+    ended = sorted(decided, key=lambda one: one[0].ended_at)
+    for each, _, settled in ended:
+        if settled.route_state is None:
+            continue
+        route_id, delivered = each.claimed.route_id, each.outcome.kind is OutcomeKind.DELIVERED
+        before = words.get(route_id)
+        words[route_id] = RouteWord(
+            route_id,
+            settled.route_state.value,
+            each.ended_at if delivered else before and before.delivered_at,
+            each.ended_at if not delivered else before and before.failed_at,
+            None if delivered else settled.last_error,
+        )
+    for each in late:
+        if each.outcome.kind is OutcomeKind.DELIVERED and each.claimed.route_id not in words:
+            words[each.claimed.route_id] = RouteWord(each.claimed.route_id, "proven", each.ended_at, None, None)
+    return words.values()
+
+
+def _mended(
+    decided: Sequence[tuple[Settlement, Held, Settled]], failing: Mapping[Destination, Breaker]
+) -> set[Destination]:
+    """Return the destinations that failed lately and have taken something now."""
+    return {
+        _destination(each.claimed)
+        for each, _, _ in decided
+        if each.outcome.kind is OutcomeKind.DELIVERED and _destination(each.claimed) in failing
+    }
+
+
+def _ids(claimed: Claimed) -> dict[str, str | None]:
+    return {"request_id": claimed.request_id}

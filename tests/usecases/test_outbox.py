@@ -1,0 +1,378 @@
+"""The outbox on a real PostgreSQL: claims, leases, fences, bulkheads, breakers, storms, and the order of words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from tests.postroom import GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, told
+
+from luota_svc.model.deliveries import Outcome, OutcomeKind
+
+
+@pytest.fixture
+async def room(database_url) -> AsyncIterator[PostRoom]:
+    async with post_room(database_url) as room:
+        yield room
+
+
+# --- claims and leases -----------------------------------------------------------------------------------------------
+
+
+async def test_a_due_duty_is_claimed_once_by_however_many_look_at_once(room):
+    routes = [room.route(f"https://hooks.example/{number}") for number in range(20)]
+    duties = {room.news(route)[0] for route in routes}
+    claims = await asyncio.gather(*(room.outbox(f"w-{number}").claim(32) for number in range(5)))
+    claimed = [each.id for claim in claims for each in claim.claimed]
+    # A destination that one holds the others pass by; nobody waits, and the next look takes it.
+    claimed += ids((await room.outbox().claim(32)).claimed)
+    assert sorted(claimed) == sorted(duties)
+
+
+async def test_a_delivered_duty_is_final_and_proves_its_route(room):
+    route = room.route()
+    (duty,) = room.news(route)
+    await room.work(room.outbox(), TOOK_IT)
+    row = room.delivery(duty)
+    assert (row["state"], row["attempt_count"], row["provider_id"], row["unnoted"]) == ("delivered", 1, "p-1", True)
+    assert room.attempts(duty) == [(1, "delivered", False)]
+    (proven,) = room.world.rows("SELECT state, last_delivered_at, last_error FROM alert_routes")
+    assert proven["state"] == "proven"
+    assert proven["last_delivered_at"] is not None
+    assert room.world.count("delivery_incidents", "live") == 0
+
+
+async def test_a_failed_duty_is_tried_again_with_the_same_bytes_and_its_next_instant_is_known(room):
+    route = room.route()
+    (duty,) = room.news(route)
+    outbox = room.outbox()
+    (first,) = await room.work(outbox, OVERLOADED)
+    row = room.delivery(duty)
+    assert row["state"] == "failed_retrying"
+    assert timedelta(seconds=4) <= row["next_attempt_at"] - room.clock.now() <= timedelta(seconds=6)
+    assert (row["last_error"], row["first_failed_at"] is not None) == ("It answered 503", True)
+    assert room.world.one("SELECT state FROM alert_routes") == "retrying"
+    assert (await outbox.claim(32)).claimed == []
+    room.pass_time(6)
+    (second,) = await room.work(outbox, TOOK_IT)
+    assert (second.id, second.content, second.number) == (first.id, first.content, 2)
+    assert room.delivery(duty)["state"] == "delivered"
+
+
+async def test_a_look_says_when_the_next_duty_comes_due(room):
+    (duty,) = room.news(room.route(), next_attempt_at=room.clock.now() + timedelta(seconds=7))
+    claim = await room.outbox().claim(32)
+    assert claim.claimed == []
+    assert claim.look_again_at == room.delivery(duty)["next_attempt_at"]
+
+
+async def test_a_lease_that_ran_out_is_taken_over_and_the_lost_attempt_is_kept(room):
+    (duty,) = room.news(room.route())
+    first, second = room.outbox("w-1"), room.outbox("w-2")
+    (gone,) = (await first.claim(32)).claimed
+    assert await second.take_over() == 0
+    room.lose_lease(duty)
+    assert await second.take_over() == 1
+    (taken,) = await room.work(second, TOOK_IT)
+    assert (taken.id, taken.content, taken.number) == (duty, gone.content, 2)
+    assert room.attempts(duty) == [(1, "lost", False), (2, "delivered", False)]
+    row = room.delivery(duty)
+    assert (row["lost_count"], row["attempt_count"]) == (1, 1)
+
+
+async def test_second_worker_cannot_be_overruled_by_one_whose_lease_ran_out(room):
+    (duty,) = room.news(room.route())
+    first, second = room.outbox("w-1"), room.outbox("w-2")
+    (late,) = (await first.claim(32)).claimed
+    room.lose_lease(duty)
+    await second.take_over()
+    (current,) = (await second.claim(32)).claimed
+    await room.settle(first, OVERLOADED, late)
+    assert room.delivery(duty)["state"] == "sending"
+    await room.settle(second, TOOK_IT, current)
+    assert room.delivery(duty)["state"] == "delivered"
+    assert room.attempts(duty) == [(1, "overloaded", True), (1, "lost", False), (2, "delivered", False)]
+
+
+async def test_what_a_provider_took_late_is_delivered_all_the_same(room):
+    (duty,) = room.news(room.route())
+    first, second = room.outbox("w-1"), room.outbox("w-2")
+    (late,) = (await first.claim(32)).claimed
+    room.lose_lease(duty)
+    await second.take_over()
+    await room.settle(first, TOOK_IT, late)
+    row = room.delivery(duty)
+    assert (row["state"], row["provider_id"]) == ("delivered", "p-1")
+    assert (await second.claim(32)).claimed == []
+    assert room.world.one("SELECT state FROM alert_routes") == "proven"
+
+
+async def test_a_result_that_is_told_twice_is_kept_once(room):
+    (duty,) = room.news(room.route())
+    outbox = room.outbox()
+    (claimed,) = (await outbox.claim(32)).claimed
+    settlement = room.settlement(claimed, TOOK_IT)
+    await outbox.settle([settlement])
+    before = room.delivery(duty)
+    await outbox.settle([settlement])
+    assert room.delivery(duty) == before
+    assert room.attempts(duty) == [(1, "delivered", False)]
+
+
+async def test_twenty_lost_attempts_end_a_duty(room):
+    (duty,) = room.news(room.route())
+    outbox = room.outbox()
+    for _ in range(20):
+        assert len((await outbox.claim(32)).claimed) == 1
+        room.lose_lease(duty)
+        assert await outbox.take_over() == 1
+        room.pass_time(60)
+    row = room.delivery(duty)
+    assert (row["state"], row["lost_count"], row["attempt_count"]) == ("failed_terminal", 20, 0)
+    assert row["fallback_due_at"] is not None
+
+
+async def test_what_was_claimed_and_not_begun_is_given_back_untouched(room):
+    (duty,) = room.news(room.route())
+    outbox = room.outbox()
+    claim = await outbox.claim(32)
+    await outbox.release(claim.claimed)
+    row = room.delivery(duty)
+    assert (row["state"], row["attempt_count"], row["lost_count"]) == ("pending", 0, 0)
+    room.pass_time(3)
+    assert ids((await outbox.claim(32)).claimed) == [duty]
+
+
+async def test_a_target_that_no_key_opens_is_refused_with_a_reason_and_harms_no_neighbour(room):
+    sealed, fine = room.route("https://hooks.example/1"), room.route("https://hooks.example/2")
+    room.world.rows("UPDATE alert_routes SET target = 'nonsense' WHERE id = %s", sealed)
+    (bad,), (good,) = room.news(sealed), room.news(fine)
+    claimed = {each.id: each for each in (await room.outbox().claim(32)).claimed}
+    assert claimed[good].refusal is None
+    refusal = claimed[bad].refusal
+    assert refusal is not None
+    assert "LUOTA_ENCRYPTION_KEYS" in (refusal.error or "")
+    await room.settle(room.outbox(), refusal, claimed[bad])
+    assert room.delivery(bad)["state"] == "failed_terminal"
+    assert room.world.one("SELECT state FROM alert_routes WHERE id = %s", sealed) == "broken"
+
+
+# --- ends ------------------------------------------------------------------------------------------------------------
+
+
+async def test_ten_failures_exhaust_a_duty_and_call_for_somebody_else(room):
+    (duty,) = room.news(room.route())
+    outbox = room.outbox()
+    for number in range(1, 11):
+        room.world.rows("UPDATE destinations SET open_until = NULL, failures_in_row = 0")
+        (claimed,) = await room.work(outbox, Outcome(OutcomeKind.REFUSED, error="It answered 404", http_status=404))
+        assert claimed.number == number
+        if number < 10:
+            room.pass_time((room.delivery(duty)["next_attempt_at"] - room.clock.now()).total_seconds())
+    row = room.delivery(duty)
+    assert (row["state"], row["attempt_count"], row["next_attempt_at"]) == ("failed_terminal", 10, None)
+    assert row["fallback_due_at"] is not None
+    assert room.world.count("delivery_incidents", "live") == 0
+
+
+async def test_a_route_that_is_gone_for_good_is_broken_and_each_duty_probes_it_once(room):
+    route = room.route()
+    (first,) = room.news(route)
+    outbox = room.outbox()
+    await room.work(outbox, GONE)
+    assert room.delivery(first)["state"] == "failed_terminal"
+    assert room.world.one("SELECT state FROM alert_routes") == "broken"
+    room.pass_time(120)
+    (second,) = room.news(route)
+    await room.work(outbox, OVERLOADED)
+    assert room.delivery(second)["state"] == "failed_terminal"
+    room.pass_time(120)
+    room.news(route)
+    await room.work(outbox, TOOK_IT)
+    assert room.world.one("SELECT state FROM alert_routes") == "proven"
+
+
+async def test_a_route_that_was_disabled_in_flight_ends_what_it_was_told(room):
+    route = room.route()
+    (duty,) = room.news(route)
+    outbox = room.outbox()
+    (claimed,) = (await outbox.claim(32)).claimed
+    room.world.rows("UPDATE alert_routes SET enabled = false")
+    await room.settle(outbox, OVERLOADED, claimed)
+    assert room.delivery(duty)["state"] == "failed_terminal"
+
+
+@pytest.mark.parametrize(("outcome", "state"), [(OVERLOADED, "cancelled"), (TOOK_IT, "delivered")])
+async def test_what_was_taken_back_in_flight_is_cancelled_unless_it_arrived(room, outcome, state):
+    route = room.route()
+    incident = room.incident()
+    duty = room.duty(route, incident)
+    outbox = room.outbox()
+    (claimed,) = (await outbox.claim(32)).claimed
+    room.world.rows("UPDATE delivery_incidents SET live = false")
+    await room.settle(outbox, outcome, claimed)
+    assert room.delivery(duty)["state"] == state
+
+
+async def test_a_word_waits_while_an_earlier_one_about_its_incident_is_in_flight(room):
+    route = room.route()
+    incident = room.incident()
+    room.duty(route, incident)
+    outbox = room.outbox()
+    (opened,) = (await outbox.claim(32)).claimed
+    room.world.rows("UPDATE delivery_incidents SET live = false")
+    resolved = room.duty(route, incident, reason="resolved", sequence=2)
+    room.pass_time(10)
+    assert (await outbox.claim(32)).claimed == []
+    await room.settle(outbox, TOOK_IT, opened)
+    assert ids((await outbox.claim(32)).claimed) == [resolved]
+
+
+# --- bulkheads and breakers ------------------------------------------------------------------------------------------
+
+
+async def test_at_most_four_are_in_flight_at_one_destination_and_others_are_not_held_up(room):
+    slow, quick = room.route("https://slow.example"), room.route("https://quick.example")
+    room.news(slow, 20, reason="test")
+    (other,) = room.news(quick)
+    outbox = room.outbox()
+    claimed = (await outbox.claim(32)).claimed
+    assert len([each for each in claimed if each.route_id == slow]) == 4
+    assert other in ids(claimed)
+    assert (await outbox.claim(32)).claimed == []
+    first = next(each for each in claimed if each.route_id == slow)
+    await room.settle(outbox, TOOK_IT, first)
+    assert len((await outbox.claim(32)).claimed) == 1
+
+
+@pytest.mark.parametrize("per_second", [1, 3])
+async def test_a_destination_takes_no_more_in_a_second_than_it_may(room, per_second):
+    room.news(room.route(per_second=per_second), 8, reason="test")
+    outbox = room.outbox()
+    for _ in range(2):
+        assert len(await room.work(outbox, TOOK_IT)) == per_second
+        claim = await outbox.claim(32)
+        assert claim.claimed == []
+        assert claim.look_again_at is not None
+        assert claim.look_again_at <= room.clock.now() + timedelta(seconds=1)
+        room.pass_time(1)
+
+
+async def test_five_failures_in_a_row_open_the_breaker_one_probe_decides_and_waiting_spends_nothing(room):
+    route = room.route()
+    duties = room.news(route, 6, reason="test")
+    outbox = room.outbox()
+    await room.work(outbox, OVERLOADED)
+    await room.work(outbox, OVERLOADED)
+    (row,) = room.world.rows("SELECT * FROM destinations")
+    assert row["failures_in_row"] >= 5
+    assert row["open_until"] is not None
+    spent = {duty: room.delivery(duty)["attempt_count"] for duty in duties}
+    room.pass_time(25)
+    assert (await outbox.claim(32)).claimed == []
+    assert {duty: room.delivery(duty)["attempt_count"] for duty in duties} == spent
+    room.pass_time(10)
+    claim = await outbox.claim(32)
+    assert len(claim.claimed) == 1
+    assert (await outbox.claim(32)).claimed == []
+    await room.settle(outbox, TOOK_IT, *claim.claimed)
+    assert room.world.one("SELECT open_until FROM destinations") is None
+    # What failed there before is due now, not when its own step says.
+    assert len((await outbox.claim(32)).claimed) == 4
+
+
+async def test_what_hangs_behind_an_open_breaker_does_not_hide_what_is_due_elsewhere(room):
+    dead = room.route("https://dead.example")
+    room.news(dead, 250, reason="test")
+    room.world.rows("UPDATE destinations SET open_until = %s", room.clock.now() + timedelta(minutes=10))
+    (fine,) = room.news(room.route("https://fine.example"))
+    assert ids((await room.outbox().claim(32)).claimed) == [fine]
+
+
+# --- storms ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_burst_is_told_in_one_message_that_names_all(room):
+    route = room.route()
+    incidents = {str(room.incident()) for _ in range(200)}
+    for incident in incidents:
+        room.duty(route, incident)
+    (message,) = await room.work(room.outbox(), TOOK_IT)
+    assert told(message) == incidents
+    assert room.states() == {"delivered": 1, "cancelled": 199}
+    assert room.world.count("deliveries", "gathered_into = %s", message.id) == 199
+    assert room.world.count("delivery_incidents", "delivery_id = %s AND NOT live", message.id) == 200
+
+
+async def test_two_hundred_that_fail_within_a_minute_make_three_messages_a_route(room):
+    routes = [room.route(f"https://hooks.example/{number}") for number in range(2)]
+    outbox = room.outbox()
+    messages = {route: [] for route in routes}
+    expected = set()
+    for tick in range(280):  # looks every quarter of a second, as a worker has that is woken and polls
+        if tick < 240 and tick * 200 // 240 != (tick + 1) * 200 // 240:
+            incident = room.incident()
+            expected.add(str(incident))
+            for route in routes:
+                room.duty(route, incident)
+        for each in await room.work(outbox, TOOK_IT):
+            messages[each.route_id].append(each)
+        room.pass_time(0.25)
+    assert len(expected) == 200
+    for heard in messages.values():
+        assert len(heard) <= 3
+        assert set().union(*(told(each) for each in heard)) == expected
+
+
+async def test_a_critical_one_is_not_held_for_longer_than_thirty_seconds(room):
+    route = room.route()
+    outbox = room.outbox()
+    room.news(route, 10)
+    await room.work(outbox, TOOK_IT)
+    critical = room.incident(severity="critical")
+    duty = room.duty(route, critical, rank=4)
+    room.news(route, 10)
+    began = room.clock.now()
+    while room.delivery(duty)["state"] == "pending" and room.delivery(duty)["gathered_into"] is None:
+        claim = await outbox.claim(32)
+        if claim.claimed:
+            (message,) = claim.claimed
+            break
+        assert claim.look_again_at is not None
+        room.pass_time((claim.look_again_at - room.clock.now()).total_seconds())
+    assert str(critical) in told(message)
+    assert room.clock.now() - began < timedelta(seconds=30)
+
+
+async def test_what_broke_and_what_ended_are_told_apart(room):
+    route = room.route()
+    outbox = room.outbox()
+    room.news(route, 6)
+    room.news(route, 6, reason="resolved", sequence=2)
+    heard = []
+    for _ in range(4):
+        heard += await room.work(outbox, TOOK_IT)
+        room.pass_time(31)
+    assert sorted(each.reason for each in heard) == ["opened", "resolved"]
+    assert [len(told(each)) for each in heard] == [6, 6]
+
+
+async def test_a_pager_gets_each_incident_by_itself(room):
+    room.news(room.route(kind="pagerduty"), 8)
+    outbox = room.outbox()
+    heard = [*await room.work(outbox, TOOK_IT), *await room.work(outbox, TOOK_IT)]
+    assert [len(told(each)) for each in heard] == [1] * 8
+
+
+async def test_of_a_gathered_message_one_word_is_taken_back_and_the_others_go_on(room):
+    route = room.route()
+    outbox = room.outbox()
+    room.news(route, 6)
+    (message,) = await room.work(outbox, OVERLOADED)
+    (one, *_others) = room.world.rows("SELECT incident_id FROM delivery_incidents")
+    room.world.rows("UPDATE delivery_incidents SET live = false WHERE incident_id = %s", one["incident_id"])
+    room.pass_time(10)
+    (again,) = await room.work(outbox, TOOK_IT)
+    assert (again.id, again.content) == (message.id, message.content)
