@@ -108,6 +108,10 @@ class Metrics:
         self._breakers.labels("open").set(breakers_open)
         self._breakers.labels("half_open").set(breakers_half_open)
 
+    def route_failures_untold(self, count: int) -> None:
+        """Count failing routes that no fallback route was left to tell of."""
+        self._route_failures_untold.inc(count)
+
     def loop_lagged(self, seconds: float) -> None:
         """Note how late the event loop ran a callback."""
         self._loop_lag.observe(seconds)
@@ -179,6 +183,11 @@ class Metrics:
         )
         self._oldest_due = Gauge(
             names.METRIC_OLDEST_DUE_SECONDS, "For how long the oldest duty has been due.", registry=self.registry
+        )
+        self._route_failures_untold = Counter(
+            names.METRIC_ROUTE_FAILURES_UNTOLD,
+            "Failing routes that nobody was left to tell of.",
+            registry=self.registry,
         )
         self._waiting = Gauge(names.METRIC_DELIVERIES_WAITING, "Duties that wait.", registry=self.registry)
         self._breakers = Gauge(
