@@ -18,6 +18,7 @@ from luota_svc.model.errors import (
     InvalidIngestKey,
     InvalidOperatorToken,
     InvalidRequest,
+    InvalidSignature,
     LuotaError,
     Missing,
     NotFound,
@@ -106,6 +107,11 @@ def _(_error: InvalidOperatorToken) -> _Said:
 
 
 @_said.register
+def _(_error: InvalidSignature) -> _Said:
+    return code_pb2.UNAUTHENTICATED, "Invalid signature", (_info("INVALID_SIGNATURE"),)
+
+
+@_said.register
 def _(error: PermissionDenied) -> _Said:
     return code_pb2.PERMISSION_DENIED, str(error) or "Permission denied", (_info("PERMISSION_DENIED"),)
 
@@ -170,6 +176,8 @@ def _by_reason(info: ErrorInfo, message: str, bad: BadRequest, retry: RetryInfo)
             return InvalidIngestKey(message)
         case "INVALID_OPERATOR_TOKEN":
             return InvalidOperatorToken(message)
+        case "INVALID_SIGNATURE":
+            return InvalidSignature(message)
         case "PERMISSION_DENIED":
             return PermissionDenied(message)
         case "NOT_FOUND":

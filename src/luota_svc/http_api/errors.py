@@ -13,6 +13,7 @@ from luota_svc.model.errors import (
     InvalidIngestKey,
     InvalidOperatorToken,
     InvalidRequest,
+    InvalidSignature,
     LuotaError,
     NotFound,
     PayloadTooLarge,
@@ -85,6 +86,11 @@ def _(_error: InvalidIngestKey) -> Refusal:
 @refusal_of.register
 def _(_error: InvalidOperatorToken) -> Refusal:
     return _coded(401, "unauthenticated", "Invalid operator token", _CHALLENGE, recorded_as="invalid_operator_token")
+
+
+@refusal_of.register
+def _(_error: InvalidSignature) -> Refusal:
+    return _coded(401, "invalid_signature", "Invalid signature")
 
 
 @refusal_of.register

@@ -49,6 +49,10 @@ class InvalidOperatorToken(LuotaError):
     """No operator token, or none that is valid now."""
 
 
+class InvalidSignature(LuotaError):
+    """A provider's own webhook that is unsigned, wrongly signed, or for no such route: one answer for all."""
+
+
 class PermissionDenied(LuotaError):
     """The operator is known but has no such role here."""
 
@@ -65,6 +69,7 @@ class Missing(StrEnum):
     INCIDENT = "incident"
     MAINTENANCE_WINDOW = "maintenance_window"
     DELIVERY = "delivery"
+    ALERT_ROUTE = "alert_route"
 
 
 class NotFound(LuotaError):

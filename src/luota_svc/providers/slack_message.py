@@ -41,8 +41,7 @@ def plain_message_of(alert: Alert) -> dict[str, Any]:
     """Return the same without blocks."""
     parts = [f"*{_escape(alert['subject'])}*"]
     for block in list(_blocks(alert))[1:]:
-        texts = [block["text"]] if "text" in block else block.get("fields", block.get("elements", []))
-        parts.append("\n".join(text["text"].replace("*\n", "* ") for text in texts))
+        parts.append("\n".join(text["text"].replace("*\n", "* ") for text in _texts(block)))
     return {"text": _cut("\n\n".join(parts), _PLAIN_MOST), "unfurl_links": False, "unfurl_media": False}
 
 
@@ -165,8 +164,14 @@ def _within_bounds(blocks: list[Block], alert: Alert) -> list[Block]:
 
 
 def _size(block: Block) -> int:
-    texts = [block["text"]] if "text" in block else block["fields"]
-    return sum(len(text["text"]) for text in texts)
+    return sum(len(text["text"]) for text in _texts(block))
+
+
+def _texts(block: Block) -> list[dict[str, Any]]:
+    if "text" in block:
+        return [block["text"]]
+    texts: list[dict[str, Any]] = block.get("fields") or block["elements"]
+    return texts
 
 
 def _section(text: str) -> Block:

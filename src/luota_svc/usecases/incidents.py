@@ -86,9 +86,7 @@ async def acknowledge_incident(
         if stands == (IncidentState.ACKNOWLEDGED, by, end):
             return
         check_version(Missing.INCIDENT, held.version, version)
-        await incidents.acknowledge(unit, held, by, end, at.clock.now())
-        detail = ": ".join(filter(None, (f"until {instant_text(end)}" if end else "", note)))
-        await _append(at, unit, author, held, TimelineEvent.ACKNOWLEDGED, detail or None)
+        await acknowledge_held(at, unit, author, held, end, note)
 
     return await _change(at, call, incident_id, "incident.acknowledge", write)
 
@@ -141,28 +139,48 @@ async def resolve_incident(
         if held.resolved:
             return
         check_version(Missing.INCIDENT, held.version, version)
-        await resolve_held(at, unit, held, author, resolution=BY_HAND, note=note)
-        if held.kind is IncidentKind.FAILED:
-            await monitors.forget_failures(unit, held.monitor_id)
+        await resolve_by_hand(at, unit, author, held, note)
 
     return await _change(at, call, incident_id, "incident.resolve", write)
 
 
-async def _change(at: Installation, call: Call, incident_id: UUID, action: str, write: Write) -> Incident:
+async def acknowledge_held(
+    at: Installation, unit: Unit, author: Author, held: HeldIncident, end: datetime | None, note: str
+) -> None:
+    """Write that the author has an unresolved incident that is held, until `end`."""
+    await incidents.acknowledge(unit, held, author.actor.name, end, at.clock.now())
+    detail = ": ".join(filter(None, (f"until {instant_text(end)}" if end else "", note)))
+    await _append(at, unit, author, held, TimelineEvent.ACKNOWLEDGED, detail or None)
+
+
+async def resolve_by_hand(at: Installation, unit: Unit, author: Author, held: HeldIncident, note: str) -> None:
+    """End an unresolved incident that is held; what was counted towards the present breach is forgotten."""
+    await resolve_held(at, unit, held, author, resolution=BY_HAND, note=note)
+    if held.kind is IncidentKind.FAILED:
+        await monitors.forget_failures(unit, held.monitor_id)
+
+
+async def change_held(
+    at: Installation, unit: Unit, author: Author, incident_id: UUID, monitor_id: UUID, action: str, write: Write
+) -> Incident:
     """Let a decision be made and written under both locks, audit what it changed, and answer how it stands now."""
+    # The monitor first: it is the mutex of its incidents, and the ingest batch takes its locks in this order.
+    await monitors.lock(unit, monitor_id)
+    held = found(await incidents.lock(unit, incident_id), Missing.INCIDENT)
+    before = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
+    await write(unit, author, held, before)
+    after = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
+    if after.version != before.version:
+        change = Change(action, incident_id, after.workspace_id, incident_fields(before), incident_fields(after))
+        await keep_audit(at.clock, unit, author, change)
+    return after
+
+
+async def _change(at: Installation, call: Call, incident_id: UUID, action: str, write: Write) -> Incident:
     async with at.database.unit() as unit:
         operator = await admit(unit, call)
         monitor_id = await _require(unit, operator, Role.OPERATOR, incident_id)
-        # The monitor first: it is the mutex of its incidents, and the ingest batch takes its locks in this order.
-        await monitors.lock(unit, monitor_id)
-        held = found(await incidents.lock(unit, incident_id), Missing.INCIDENT)
-        before = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
-        await write(unit, operator.author, held, before)
-        after = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
-        if after.version != before.version:
-            change = Change(action, incident_id, after.workspace_id, incident_fields(before), incident_fields(after))
-            await keep_audit(at.clock, unit, operator.author, change)
-        return after
+        return await change_held(at, unit, operator.author, incident_id, monitor_id, action, write)
 
 
 async def _append(
