@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.readiness import Readiness
+from luota_svc.app.sweeping import build_sweeper
 from luota_svc.core.inbox import Inbox
 from luota_svc.core.ingest import IngestCore
 from luota_svc.core.local import LocalCore
@@ -25,14 +26,13 @@ from luota_svc.http_api.server import HttpServer
 from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
+from luota_svc.store.wake import Bell
 from luota_svc.telemetry.loop_lag import LoopLag
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.names import METRIC_POOL_WAITING
 from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.admission import Admission
 from luota_svc.usecases.batch import Batch
-from luota_svc.usecases.deadlines import SWEEP_BATCH, Deadlines
-from luota_svc.usecases.incident_deadlines import sweep_incidents
 from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.key_usage import KeyUsage
@@ -43,17 +43,16 @@ from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
 from luota_svc.usecases.watching import Watching
 from luota_svc.web.inbox import inbox_pages
-from luota_svc.workers.sweep import Pulse, Sweeper
+from luota_svc.workers.sweep import Pulse
 from luota_svc.workers.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from luota_svc.clock import Clock
     from luota_svc.settings import Settings
     from luota_svc.telemetry.logs import Logging
     from luota_svc.telemetry.traces import Tracing
     from luota_svc.web.pages import Page
+    from luota_svc.workers.sweep import Sweeper
 
 # /healthz: a loop that is late by more can serve nobody.
 _LOOP_LAG_SECONDS_MAX = 2.0
@@ -62,8 +61,6 @@ _BATCH_STATEMENT_TIMEOUT_MS = 2_000
 _BATCH_LOCK_TIMEOUT_MS = 500
 # One session for each lane, one to ask after a cut COMMIT, one for looking up keys.
 _BATCH_SESSIONS = 4
-# One that sweeps, one that takes its place when it is cut.
-_SWEEP_SESSIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +132,10 @@ async def _build_service(
     )
     lifecycle.on_stop("ingest sessions", batches.close, 5.0)
     metrics.gauge(METRIC_POOL_WAITING, "Callers that wait for a database session.", lambda: database.waiting)
+    bell = Bell(database)
+    database.on_duties = batches.on_duties = bell.ring
+    lifecycle.on_stop("bell", bell.stop, 1.0)
+    bell.start()
     await database.begin()
     await batches.begin()
 
@@ -185,23 +186,8 @@ async def _build_service(
     core = LocalCore(installation, ingest=reporting.methods(), watching=watching, tracing=tracing)
     pulse = Pulse(Liveness(batches, clock, moving=lambda: lanes.moving).beat, every_seconds=BEAT_SECONDS)
     lifecycle.on_stop("pulse", pulse.stop, 3.0)
-    sweeper = await _build_sweeper(url, installation, metrics, lifecycle)
+    sweeper = await build_sweeper(url, installation, metrics, lifecycle)
     return _Service(installation, core, recorder, upkeep, pulse, sweeper)
-
-
-async def _build_sweeper(url: str, installation: Installation, metrics: Metrics, lifecycle: Lifecycle) -> Sweeper:
-    """Build what time does, apart from whoever calls; it begins when the tables stand."""
-    database = Database(url, name="luota-sweep", sessions=_SWEEP_SESSIONS, prepare_threshold=None)
-    lifecycle.on_stop("sweep sessions", database.close, 5.0)
-    await database.begin()
-    deadlines = Deadlines(database, installation.clock, metrics)
-    sweeps: dict[str, Callable[[], Awaitable[int]]] = {
-        "silence": deadlines.sweep,
-        "incidents": partial(sweep_incidents, installation),
-    }
-    sweeper = Sweeper(sweeps, full=SWEEP_BATCH)
-    lifecycle.on_stop("sweep", sweeper.stop, 3.0)
-    return sweeper
 
 
 async def _open_doors(

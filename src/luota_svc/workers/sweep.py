@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.errors import LuotaError
@@ -27,10 +28,20 @@ class Sweeper:
     A sweep says how many things it looked at. While that is a full batch, more is due, and it looks again at once.
     """
 
-    def __init__(self, sweeps: Mapping[str, Callable[[], Awaitable[int]]], *, full: int) -> None:
+    def __init__(
+        self,
+        sweeps: Mapping[str, Callable[[], Awaitable[int]]],
+        *,
+        full: int,
+        look_seconds: float = _LOOK_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Take the sweeps by their names in the log, and what a full batch is; nothing runs before `start`."""
         self._sweeps = sweeps
         self._full = full
+        self._look_seconds = look_seconds
+        self._monotonic = monotonic
+        self._turned_at = dict.fromkeys(sweeps, float("-inf"))
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -46,6 +57,10 @@ class Sweeper:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def turned_within(self, seconds: float) -> bool:
+        """Tell whether each of the sweeps could look within so many seconds: whether they work."""
+        return all(self._monotonic() - at <= seconds for at in self._turned_at.values())
+
     async def _run(self, name: str, sweep: Callable[[], Awaitable[int]]) -> None:
         pause = _FAILURE_SECONDS
         while True:
@@ -58,7 +73,8 @@ class Sweeper:
                 _LOG.exception(names.LOG_SWEEP_FAILED, extra={"sweep": name})
             else:
                 pause = _FAILURE_SECONDS
-                await asyncio.sleep(0 if looked_at >= self._full else _LOOK_SECONDS)
+                self._turned_at[name] = self._monotonic()
+                await asyncio.sleep(0 if looked_at >= self._full else self._look_seconds)
                 continue
             await asyncio.sleep(pause)
             pause = min(2 * pause, _FAILURE_SECONDS_MAX)
