@@ -8,6 +8,9 @@ ALTER TABLE alert_routes
     -- When an Alertmanager was last sent what stands: it forgets what is not said again.
     ADD COLUMN refreshed_at timestamptz;
 
+-- Serves the refresh of such receivers, which tells them the ends of a quarter of an hour again.
+CREATE INDEX incidents_ended ON incidents (workspace_id, resolved_at) WHERE resolved_at IS NOT NULL;
+
 ALTER TABLE destinations
     -- The bulkhead: at most so many claims in one second.
     ADD COLUMN per_second smallint NOT NULL DEFAULT 10 CHECK (per_second > 0),
@@ -44,6 +47,8 @@ CREATE INDEX deliveries_in_flight ON deliveries (workspace_id, destination) WHER
 CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_fallback ON deliveries (fallback_due_at) WHERE fallback_due_at IS NOT NULL;
 CREATE INDEX deliveries_unnoted ON deliveries (id) WHERE unnoted;
+-- Serves support, which follows a request to whom it was told.
+CREATE INDEX deliveries_of_request ON deliveries (request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX deliveries_replayed ON deliveries (replay_of) WHERE replay_of IS NOT NULL;
 
 ALTER TABLE delivery_attempts
