@@ -1,0 +1,48 @@
+"""What a receiver may repeat of a request and nobody may read: tokens in the URL, credentials in headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from yarl import URL
+
+from luota_svc.providers.http_exchange import Reply
+
+_MASK: Final = "***"
+# A path such as /hooks is no secret, and neither is a word in it; a token is long, or holds digits.
+_PATH_MIN: Final = 8
+_TOKEN_MIN: Final = 8
+_WORD_MAX: Final = 20
+
+
+def secrets_of(target: URL, headers: Mapping[str, str], others: Sequence[str]) -> list[str]:
+    """Return every text that must not be seen in an answer, the longest first."""
+    found = {other for other in others if other}
+    wholes = {str(target), target.raw_path_qs, target.path_qs, target.raw_path, target.path}
+    found |= {whole for whole in wholes if len(whole) >= _PATH_MIN}
+    parts = [*target.raw_parts, *target.parts, *target.query.values()]
+    found |= {part for part in parts if _is_token(part)}
+    for name, value in headers.items():
+        if name.lower() in {"authorization", "proxy-authorization"}:
+            found |= {value, value.rpartition(" ")[2]}
+    # As JSON may write a slash.
+    found |= {text.replace("/", "\\/") for text in found}
+    return sorted(found, key=len, reverse=True)
+
+
+def hide(reply: Reply, secrets: Sequence[str]) -> Reply:
+    """Return the reply with those texts masked, in headers too."""
+    body = reply.body
+    headers = dict(reply.headers)
+    for secret in secrets:
+        body = body.replace(secret.encode(errors="replace"), _MASK.encode())
+        for name, value in headers.items():
+            if secret in value:
+                headers[name] = value.replace(secret, _MASK)
+    return replace(reply, body=body, headers=headers)
+
+
+def _is_token(text: str) -> bool:
+    return len(text) >= _TOKEN_MIN and (len(text) > _WORD_MAX or any(letter.isdigit() for letter in text))
