@@ -57,8 +57,8 @@ SELECT id(n), id(1 + n %% 4), '{}', '{}', now() - interval '1 year', now() - int
        now() - n * interval '1 s', now()
 FROM generate_series(1, %(rows)s) n;
 INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
-                        settled_at)
-SELECT id(n), id(1), id(1), sha256('x'), 'opened', 'delivered', 1, now(), now(), now()
+                        settled_at, request_id)
+SELECT id(n), id(1), id(1), sha256('x'), 'opened', 'delivered', 1, now(), now(), now(), 'req-' || n
 FROM generate_series(1, %(rows)s) n;
 INSERT INTO delivery_incidents (delivery_id, incident_id, route_id, sequence, live)
 SELECT id(n), id(n), id(1), 1, false FROM generate_series(1, %(rows)s) n;
@@ -161,6 +161,12 @@ CASES = [
     ("delivery_reading", "page", {"incident_id": UUID(int=7), **FIRST}, "delivery_incidents_of_incident"),
     ("delivery_reading", "page", {"incident_id": UUID(int=7), **AFTER}, "delivery_incidents_of_incident"),
     ("delivery_reading", "read", {"ids": [UUID(int=n) for n in range(1, 51)]}, "delivery_incidents_pkey"),
+    (
+        "delivery_reading",
+        "of_requests",
+        {"request_ids": [f"req-{n}" for n in range(100)], "only": HOUSE, "most": 100},
+        "deliveries_of_request",
+    ),
     ("delivery_reading", "attempts", {"deliveries": [UUID(int=7)], "whole": True}, "_pkey"),
     ("packets", "timeline", {"incident_id": UUID(int=7), "limit": 1_000}, "incident_events_pkey"),
     ("packets", "changes", {**OF_AUDIT, "targets": ["t"], "limit": 200}, "_workspace_id_at_id_idx"),

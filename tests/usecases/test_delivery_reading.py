@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.builders import World, ingest_process
+from tests.builders import World, finish, ingest_process
 from tests.management import Caller
 
 from luota_svc.model.errors import NotFound, PermissionDenied, ResourceConflict
@@ -14,6 +14,7 @@ from luota_svc.model.pages import Ask
 from luota_svc.rules.instants import instant_text
 from luota_svc.usecases.delivery_reading import get_delivery, list_deliveries, replay_delivery
 from luota_svc.usecases.packets import get_packet
+from luota_svc.usecases.requests import find_requests
 
 ONCE = Idempotency("again-1", b"0" * 32)
 
@@ -235,3 +236,31 @@ async def test_who_only_looks_replays_nothing(scene):
         await scene.replay(old, caller=scene.house.bob)
     with pytest.raises(NotFound):
         await scene.replay(old, caller=scene.house.charlie)
+
+
+async def test_a_request_is_followed_to_whom_it_was_told(scene):
+    incident, delivery = await scene.fails()
+    scene.attempted(delivery)
+    request_id = scene.world.one("SELECT request_id FROM deliveries")
+    (found,) = await find_requests(scene.at, scene.house.bob.call(), request_id)
+    (told,) = found.deliveries
+    assert (found.incident_id, told.id, told.incident_ids) == (incident, delivery, (incident,))
+    assert (told.attempts[0].http_status, told.attempts[0].reply) == (503, None)
+    assert "abcdefghijklmnop" not in told.attempts[0].error
+    assert await find_requests(scene.at, scene.house.charlie.call(), request_id) == []
+
+
+async def test_each_signal_of_one_request_shows_what_it_caused_and_what_was_told_with_others_is_shown_once(scene):
+    reports = [finish(scene.world.monitor(), "r", 1) for _ in range(3)]
+    answers = await scene.process.send_many(reports)
+    rows = scene.world.rows("SELECT incident_id, delivery_id FROM delivery_incidents")
+    duties = {row["incident_id"]: row["delivery_id"] for row in rows}
+    leader, follower, alone = (duties[answer.incident.id] for answer in answers)
+    scene.world.rows("UPDATE delivery_incidents SET delivery_id = %s WHERE delivery_id = %s", leader, follower)
+    scene.becomes(follower, "cancelled", gathered_into=leader)
+    request_id = scene.world.one("SELECT DISTINCT request_id FROM deliveries")
+    found = await find_requests(scene.at, scene.house.bob.call(), request_id)
+    shown = {one.incident_id: [delivery.id for delivery in one.deliveries] for one in found}
+    assert alone in shown[answers[2].incident.id]
+    assert leader in shown[answers[0].incident.id] + shown[answers[1].incident.id]
+    assert sorted(each for told in shown.values() for each in told) == sorted(duties.values())

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from luota.v1 import deliveries_pb2 as luota_dot_v1_dot_deliveries__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eluota/v1/support_service.proto\x12\x08luota.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\")\n\x13\x46indRequestsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\";\n\x14\x46indRequestsResponse\x12#\n\x08requests\x18\x01 \x03(\x0b\x32\x11.luota.v1.Request\"\xda\x04\n\x07Request\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x11\x63\x61ller_request_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x64oor\x18\x04 \x01(\t\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\x12\x17\n\nerror_code\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0b\x64uration_ms\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x19\n\x0cworkspace_id\x18\t \x01(\tH\x03\x88\x01\x01\x12\x17\n\nmonitor_id\x18\n \x01(\tH\x04\x88\x01\x01\x12\x13\n\x06run_id\x18\x0b \x01(\tH\x05\x88\x01\x01\x12\x16\n\tsignal_id\x18\x0c \x01(\tH\x06\x88\x01\x01\x12\x18\n\x0bincident_id\x18\r \x01(\tH\x07\x88\x01\x01\x12\x13\n\x06key_id\x18\x0e \x01(\tH\x08\x88\x01\x01\x12\x12\n\x05\x61\x63tor\x18\x0f \x01(\tH\t\x88\x01\x01\x12\x15\n\x08trace_id\x18\x10 \x01(\tH\n\x88\x01\x01\x12\x1b\n\x0esource_address\x18\x11 \x01(\tH\x0b\x88\x01\x01\x42\x14\n\x12_caller_request_idB\r\n\x0b_error_codeB\x0e\n\x0c_duration_msB\x0f\n\r_workspace_idB\r\n\x0b_monitor_idB\t\n\x07_run_idB\x0c\n\n_signal_idB\x0e\n\x0c_incident_idB\t\n\x07_key_idB\x08\n\x06_actorB\x0b\n\t_trace_idB\x11\n\x0f_source_address\"V\n\x17ListAuditEntriesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x18ListAuditEntriesResponse\x12+\n\raudit_entries\x18\x01 \x03(\x0b\x32\x14.luota.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xfe\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x13\n\x0btarget_type\x18\x06 \x01(\t\x12\x11\n\ttarget_id\x18\x07 \x01(\t\x12\'\n\x06\x62\x65\x66ore\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x05\x61\x66ter\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\n \x01(\t2\x8b\x02\n\x0eSupportService\x12p\n\x0c\x46indRequests\x12\x1d.luota.v1.FindRequestsRequest\x1a\x1e.luota.v1.FindRequestsResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/requests/{request_id}\x12\x86\x01\n\x10ListAuditEntries\x12!.luota.v1.ListAuditEntriesRequest\x1a\".luota.v1.ListAuditEntriesResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/workspaces/{workspace_id}/auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eluota/v1/support_service.proto\x12\x08luota.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19luota/v1/deliveries.proto\")\n\x13\x46indRequestsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\";\n\x14\x46indRequestsResponse\x12#\n\x08requests\x18\x01 \x03(\x0b\x32\x11.luota.v1.Request\"\x82\x05\n\x07Request\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x11\x63\x61ller_request_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x64oor\x18\x04 \x01(\t\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\x12\x17\n\nerror_code\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0b\x64uration_ms\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x19\n\x0cworkspace_id\x18\t \x01(\tH\x03\x88\x01\x01\x12\x17\n\nmonitor_id\x18\n \x01(\tH\x04\x88\x01\x01\x12\x13\n\x06run_id\x18\x0b \x01(\tH\x05\x88\x01\x01\x12\x16\n\tsignal_id\x18\x0c \x01(\tH\x06\x88\x01\x01\x12\x18\n\x0bincident_id\x18\r \x01(\tH\x07\x88\x01\x01\x12\x13\n\x06key_id\x18\x0e \x01(\tH\x08\x88\x01\x01\x12\x12\n\x05\x61\x63tor\x18\x0f \x01(\tH\t\x88\x01\x01\x12\x15\n\x08trace_id\x18\x10 \x01(\tH\n\x88\x01\x01\x12\x1b\n\x0esource_address\x18\x11 \x01(\tH\x0b\x88\x01\x01\x12&\n\ndeliveries\x18\x12 \x03(\x0b\x32\x12.luota.v1.DeliveryB\x14\n\x12_caller_request_idB\r\n\x0b_error_codeB\x0e\n\x0c_duration_msB\x0f\n\r_workspace_idB\r\n\x0b_monitor_idB\t\n\x07_run_idB\x0c\n\n_signal_idB\x0e\n\x0c_incident_idB\t\n\x07_key_idB\x08\n\x06_actorB\x0b\n\t_trace_idB\x11\n\x0f_source_address\"V\n\x17ListAuditEntriesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x18ListAuditEntriesResponse\x12+\n\raudit_entries\x18\x01 \x03(\x0b\x32\x14.luota.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xfe\x01\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x13\n\x0btarget_type\x18\x06 \x01(\t\x12\x11\n\ttarget_id\x18\x07 \x01(\t\x12\'\n\x06\x62\x65\x66ore\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x05\x61\x66ter\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\n \x01(\t2\x8b\x02\n\x0eSupportService\x12p\n\x0c\x46indRequests\x12\x1d.luota.v1.FindRequestsRequest\x1a\x1e.luota.v1.FindRequestsResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/requests/{request_id}\x12\x86\x01\n\x10ListAuditEntries\x12!.luota.v1.ListAuditEntriesRequest\x1a\".luota.v1.ListAuditEntriesResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/workspaces/{workspace_id}/auditb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,18 +39,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUPPORTSERVICE'].methods_by_name['FindRequests']._serialized_options = b'\202\323\344\223\002\033\022\031/v1/requests/{request_id}'
   _globals['_SUPPORTSERVICE'].methods_by_name['ListAuditEntries']._loaded_options = None
   _globals['_SUPPORTSERVICE'].methods_by_name['ListAuditEntries']._serialized_options = b'\202\323\344\223\002%\022#/v1/workspaces/{workspace_id}/audit'
-  _globals['_FINDREQUESTSREQUEST']._serialized_start=137
-  _globals['_FINDREQUESTSREQUEST']._serialized_end=178
-  _globals['_FINDREQUESTSRESPONSE']._serialized_start=180
-  _globals['_FINDREQUESTSRESPONSE']._serialized_end=239
-  _globals['_REQUEST']._serialized_start=242
-  _globals['_REQUEST']._serialized_end=844
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=846
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=932
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=934
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1030
-  _globals['_AUDITENTRY']._serialized_start=1033
-  _globals['_AUDITENTRY']._serialized_end=1287
-  _globals['_SUPPORTSERVICE']._serialized_start=1290
-  _globals['_SUPPORTSERVICE']._serialized_end=1557
+  _globals['_FINDREQUESTSREQUEST']._serialized_start=164
+  _globals['_FINDREQUESTSREQUEST']._serialized_end=205
+  _globals['_FINDREQUESTSRESPONSE']._serialized_start=207
+  _globals['_FINDREQUESTSRESPONSE']._serialized_end=266
+  _globals['_REQUEST']._serialized_start=269
+  _globals['_REQUEST']._serialized_end=911
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=913
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=999
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1001
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1097
+  _globals['_AUDITENTRY']._serialized_start=1100
+  _globals['_AUDITENTRY']._serialized_end=1354
+  _globals['_SUPPORTSERVICE']._serialized_start=1357
+  _globals['_SUPPORTSERVICE']._serialized_end=1624
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from luota.v1 import deliveries_pb2 as _deliveries_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -24,7 +25,7 @@ class FindRequestsResponse(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[Request, _Mapping]]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("request_id", "caller_request_id", "received_at", "door", "method", "status", "error_code", "duration_ms", "workspace_id", "monitor_id", "run_id", "signal_id", "incident_id", "key_id", "actor", "trace_id", "source_address")
+    __slots__ = ("request_id", "caller_request_id", "received_at", "door", "method", "status", "error_code", "duration_ms", "workspace_id", "monitor_id", "run_id", "signal_id", "incident_id", "key_id", "actor", "trace_id", "source_address", "deliveries")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CALLER_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RECEIVED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +43,7 @@ class Request(_message.Message):
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     caller_request_id: str
     received_at: _timestamp_pb2.Timestamp
@@ -59,7 +61,8 @@ class Request(_message.Message):
     actor: str
     trace_id: str
     source_address: str
-    def __init__(self, request_id: _Optional[str] = ..., caller_request_id: _Optional[str] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., door: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[str] = ..., error_code: _Optional[str] = ..., duration_ms: _Optional[int] = ..., workspace_id: _Optional[str] = ..., monitor_id: _Optional[str] = ..., run_id: _Optional[str] = ..., signal_id: _Optional[str] = ..., incident_id: _Optional[str] = ..., key_id: _Optional[str] = ..., actor: _Optional[str] = ..., trace_id: _Optional[str] = ..., source_address: _Optional[str] = ...) -> None: ...
+    deliveries: _containers.RepeatedCompositeFieldContainer[_deliveries_pb2.Delivery]
+    def __init__(self, request_id: _Optional[str] = ..., caller_request_id: _Optional[str] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., door: _Optional[str] = ..., method: _Optional[str] = ..., status: _Optional[str] = ..., error_code: _Optional[str] = ..., duration_ms: _Optional[int] = ..., workspace_id: _Optional[str] = ..., monitor_id: _Optional[str] = ..., run_id: _Optional[str] = ..., signal_id: _Optional[str] = ..., incident_id: _Optional[str] = ..., key_id: _Optional[str] = ..., actor: _Optional[str] = ..., trace_id: _Optional[str] = ..., source_address: _Optional[str] = ..., deliveries: _Optional[_Iterable[_Union[_deliveries_pb2.Delivery, _Mapping]]] = ...) -> None: ...
 
 class ListAuditEntriesRequest(_message.Message):
     __slots__ = ("workspace_id", "page_size", "page_token")

@@ -8,6 +8,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from luota.v1 import support_service_pb2 as rpc
 from luota_svc.core.convert import path_id, text_of, timestamp
+from luota_svc.core.deliveries import delivery_message
 from luota_svc.core.paging import newest_ask, next_token
 from luota_svc.model.audit import AuditEntry
 from luota_svc.model.call import Call, Door
@@ -76,6 +77,7 @@ def request_message(found: FoundRequest) -> rpc.Request:
         actor=found.actor,
         trace_id=found.trace_id,
         source_address=found.source_address,
+        deliveries=[delivery_message(delivery) for delivery in found.deliveries],
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from luota_svc.model.delivery_reading import Delivery
+
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
@@ -51,3 +53,5 @@ class FoundRequest:
     caller_request_id: str | None
     trace_id: str | None
     source_address: str | None
+    # To whom it was told.
+    deliveries: tuple[Delivery, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -58,6 +58,13 @@ async def newest_of_incident(unit: Unit, incident_id: UUID, most: int) -> tuple[
     parameters = {"incident_id": incident_id, "after_at": None, "after_id": None, "limit": most}
     rows = await unit.rows(SQL["page"], parameters)
     return await _read(unit, [row["id"] for row in rows], whole=False), rows[0]["total"] if rows else 0
+
+
+async def of_requests(unit: Unit, request_ids: Collection[str], *, only: UUID | None, most: int) -> list[Delivery]:
+    """Return the newest that requests caused, newest first; `only` one workspace's."""
+    parameters = {"request_ids": list(request_ids), "only": only, "most": most}
+    rows = await unit.rows(SQL["of_requests"], parameters)
+    return await _read(unit, [row["id"] for row in rows], whole=False)
 
 
 async def lock(unit: Unit, delivery_id: UUID) -> HeldDelivery | None:

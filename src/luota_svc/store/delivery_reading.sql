@@ -25,6 +25,14 @@ WHERE di.incident_id = %(incident_id)s
 ORDER BY d.created_at DESC, d.id DESC
 LIMIT %(limit)s
 
+-- name: of_requests
+-- Names the newest that these requests caused; `only` narrows to one workspace. Index: deliveries_of_request.
+SELECT d.id
+FROM deliveries d
+WHERE d.request_id = ANY(%(request_ids)s::text[]) AND (%(only)s::uuid IS NULL OR d.workspace_id = %(only)s::uuid)
+ORDER BY d.created_at DESC, d.id DESC
+LIMIT %(most)s
+
 -- name: attempts
 -- Every call to a provider for these duties; what the provider said only where it is asked for.
 -- Index: the partitions' primary keys.

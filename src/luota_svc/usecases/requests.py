@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from luota_svc.model.call import Call
+from luota_svc.model.delivery_reading import Delivery
 from luota_svc.model.errors import Unavailable
 from luota_svc.model.operators import Role
 from luota_svc.model.requests import FoundRequest, RequestRecord
-from luota_svc.store import requests
+from luota_svc.rules.delivery_telling import cleaned
+from luota_svc.store import delivery_reading, requests
 from luota_svc.store.database import Database
 from luota_svc.telemetry import names
 from luota_svc.usecases.installation import Installation
@@ -24,16 +27,33 @@ log = logging.getLogger(__name__)
 
 BUFFERED_MAX: Final = 4_096
 BATCH_MAX: Final = 512
+_DELIVERIES_MAX: Final = 100
 _RETRY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 2.0
 
 
 async def find_requests(at: Installation, call: Call, request_id: str) -> list[FoundRequest]:
-    """Find every request that bears the id, ours or a caller's, in the workspaces that one may see; newest first."""
+    """Find every request that bears the id, ours or a caller's, in the workspaces that one may see; newest first.
+
+    Each with the deliveries that it caused, newest first; at most 100 in all.
+    """
     async with at.database.unit() as unit:
         operator = await admit(unit, call)
         operator.require_role(Role.VIEWER)
-        return await requests.find(unit, request_id, only=operator.only)
+        found = await requests.find(unit, request_id, only=operator.only)
+        caused = {one.request_id for one in found}
+        told = await delivery_reading.of_requests(unit, caused, only=operator.only, most=_DELIVERIES_MAX)
+    return _with_deliveries(found, told)
+
+
+def _with_deliveries(found: Sequence[FoundRequest], told: Sequence[Delivery]) -> list[FoundRequest]:
+    """Show each delivery once: with what reported its incident, for a batch has many records under one request id."""
+    shown: defaultdict[int, list[Delivery]] = defaultdict(list)
+    for delivery in told:
+        places = [place for place, one in enumerate(found) if one.request_id == delivery.request_id]
+        about = [place for place in places if found[place].incident_id in delivery.incident_ids]
+        shown[(about or places)[0]].append(cleaned(delivery))
+    return [replace(one, deliveries=tuple(shown[place])) for place, one in enumerate(found)]
 
 
 class RequestRecorder:
