@@ -13,7 +13,7 @@ from uuid import UUID
 from cryptography.fernet import Fernet
 from tests.builders import World
 
-from luota_svc.clock import StubClock
+from luota_svc.clock import RealClock, StubClock
 from luota_svc.limits.local import LocalBuckets
 from luota_svc.model.deliveries import Claimed, Outcome, OutcomeKind, Settlement
 from luota_svc.store.database import Database
@@ -31,7 +31,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 class PostRoom:
     """What a test acts with; instants by the room's own clock, leases by the database's."""
 
-    def __init__(self, world: World, clock: StubClock, installation: Installation) -> None:
+    def __init__(self, world: World, clock: StubClock | RealClock, installation: Installation) -> None:
         self.world = world
         self.clock = clock
         self.installation = installation
@@ -146,6 +146,7 @@ class PostRoom:
         return claim.claimed
 
     def pass_time(self, seconds: float) -> datetime:
+        assert isinstance(self.clock, StubClock), "real time passes by itself"
         self.clock.advance(seconds)
         return self.clock.now()
 
@@ -162,8 +163,11 @@ def ids(claimed: Sequence[Claimed]) -> list[UUID]:
 
 
 @asynccontextmanager
-async def post_room(database_url: str, *, sessions: int = 6) -> AsyncIterator[PostRoom]:
-    clock = StubClock()
+async def post_room(
+    database_url: str, *, sessions: int = 6, clock: StubClock | RealClock | None = None
+) -> AsyncIterator[PostRoom]:
+    """Open it; by default its clock stands until a test moves it."""
+    clock = clock or StubClock()
     world = World(database_url, clock)
     database = Database(database_url, name="post-room", sessions=sessions)
     await database.open()
