@@ -54,7 +54,8 @@ class AlertmanagerProvider:
         body = json.dumps(alerts, ensure_ascii=False, separators=(",", ":")).encode()
         sent = {"Content-Type": "application/json", **headers, **_authorization(target)}
         try:
-            reply = await self._client.post(url, body, sent)
+            secrets = [target[name] for name in ("password", "bearerToken") if target.get(name)]
+            reply = await self._client.post(url, body, sent, secrets=secrets)
         except ExchangeFailed as failed:
             return failed.outcome
         return self._judge(reply)
@@ -65,13 +66,13 @@ class AlertmanagerProvider:
             said = self._clean(reply.body.decode(errors="replace").strip()[:_SHOWN_MOST])
             return replace(outcome, kind=OutcomeKind.REJECTED, error=f"Alertmanager refuses the alert for good: {said}")
         if outcome.kind is OutcomeKind.DELIVERED and reply.status != 200:
-            error = f"It answered {reply.status} and not 200: check that the URL is an Alertmanager's"
+            error = f"the receiver answered {reply.status} and not 200: check that the URL is an Alertmanager's"
             return replace(outcome, kind=OutcomeKind.REFUSED, error=error)
         if reply.status in {401, 403}:
-            error = f"It answered {reply.status}: check the route's username and password, or its bearer token"
+            error = f"it answered {reply.status}: check the route's username and password, or its bearer token"
             return replace(outcome, error=error)
         if reply.status == 404:
-            error = "It answered 404: check the route's URL, which is what stands before /api/v2/alerts"
+            error = "it answered 404: check the route's URL, which is what stands before /api/v2/alerts"
             return replace(outcome, error=error)
         return outcome
 

@@ -39,9 +39,9 @@ def message_of(alert: Alert) -> dict[str, Any]:
 
 def plain_message_of(alert: Alert) -> dict[str, Any]:
     """Return the same without blocks."""
-    parts = [f"*{_escape(alert['subject'])}*"]
-    for block in list(_blocks(alert))[1:]:
-        parts.append("\n".join(text["text"].replace("*\n", "* ") for text in _texts(block)))
+    blocks = list(_blocks(alert))[1:]
+    parts = ["\n".join(text["text"].replace("*\n", "* ") for text in _texts(block)) for block in blocks]
+    parts.insert(0, f"*{_escape(alert['subject'])}*")
     return {"text": _cut("\n\n".join(parts), _PLAIN_MOST), "unfurl_links": False, "unfurl_media": False}
 
 
