@@ -122,7 +122,8 @@ class PostRoom:
 
     def attempts(self, delivery_id: UUID) -> list[tuple[int, str, bool]]:
         rows = self.world.rows(
-            "SELECT number, outcome, late FROM delivery_attempts WHERE delivery_id = %s ORDER BY number, started_at, late",
+            "SELECT number, outcome, late FROM delivery_attempts WHERE delivery_id = %s"
+            " ORDER BY number, started_at, late",
             delivery_id,
         )
         return [(row["number"], row["outcome"], row["late"]) for row in rows]

@@ -73,6 +73,11 @@ class Application:
     http_port: int
     grpc_port: int
 
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where it listens, for the log."""
+        return {"http_port": self.http_port, "grpc_port": self.grpc_port}
+
     async def stop(self) -> None:
         """Stop everything, newest first, bounded; safe to repeat. Raises ExceptionGroup with what failed."""
         await self.lifecycle.stop()

@@ -84,7 +84,7 @@ def _check_config_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--for",
         dest="purpose",
-        choices=("serve", "migrate", "bootstrap", "dev"),
+        choices=("serve", "work", "migrate", "bootstrap", "dev"),
         default="serve",
         help="the command whose needs are checked (default serve)",
     )
@@ -93,6 +93,7 @@ def _check_config_options(command: argparse.ArgumentParser) -> None:
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "dev": ("run Luota with private servers of its own, to try it", _dev_options),
     "serve": ("run the HTTP and gRPC doors", _no_options),
+    "work": ("judge silence and tell people; any number of workers may run", _no_options),
     "migrate": ("bring the database up to this version", _no_options),
     "bootstrap": (
         "make an admin's operator token and print it once, or store the one of LUOTA_BOOTSTRAP_TOKEN_FILE",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "serve": ("LUOTA_DATABASE_URL", "LUOTA_REDIS_URL", "LUOTA_ENCRYPTION_KEYS"),
+    "work": ("LUOTA_DATABASE_URL", "LUOTA_ENCRYPTION_KEYS"),
     "migrate": ("LUOTA_DATABASE_URL",),
     "bootstrap": ("LUOTA_DATABASE_URL",),
     "dev": (),

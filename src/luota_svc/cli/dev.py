@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
+from luota_svc.app.build import build
 from luota_svc.cli import CommandFailed
-from luota_svc.cli.serve import serve, stop_signals
+from luota_svc.cli.serve import run_until_stopped, stop_signals
 from luota_svc.clock import RealClock
 from luota_svc.embedded import EmbeddedError, run_servers
 from luota_svc.settings import Listen, load
@@ -77,7 +78,8 @@ async def _dev(settings: Settings, state_dir: Path) -> int:
             await asyncio.wait({preparing})
             raise CommandFailed("interrupted")
         asked.cancel()
-        return await serve(preparing.result(), announce=partial(_announce, state_dir), stop=stop)
+        announce = partial(_announce, state_dir)
+        return await run_until_stopped(preparing.result(), build, announce=announce, stop=stop)
 
 
 async def _prepare(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:

@@ -6,11 +6,11 @@ import asyncio
 import gc
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import uvloop
 
-from luota_svc.app.build import Application, build
+from luota_svc.app.build import build
 from luota_svc.cli import CommandFailed, Exit
 from luota_svc.cli.check_config import REQUIRED
 from luota_svc.clock import RealClock
@@ -23,21 +23,42 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
+    from luota_svc.clock import Clock
     from luota_svc.settings import Settings
+    from luota_svc.telemetry.logs import Logging
+
+R = TypeVar("R", bound="Running")
 
 
 def run(_args: argparse.Namespace) -> int:
     """Serve until asked to stop; exit code 0 after a clean stop."""
     settings = load(os.environ, required=REQUIRED["serve"])
-    return uvloop.run(serve(settings, announce=_say_nothing))
+    return uvloop.run(run_until_stopped(settings, build))
 
 
-async def _say_nothing(_application: Application) -> None:
+class Running(Protocol):
+    """What was built, and is stopped once."""
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where it listens, for the log."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        ...
+
+
+async def _say_nothing(_running: object) -> None:
     """Leave it to the log."""
 
 
-async def serve(
-    settings: Settings, *, announce: Callable[[Application], Awaitable[None]], stop: asyncio.Event | None = None
+async def run_until_stopped(
+    settings: Settings,
+    build_it: Callable[[Settings, Clock, Logging], Awaitable[R]],
+    *,
+    announce: Callable[[R], Awaitable[None]] = _say_nothing,
+    stop: asyncio.Event | None = None,
 ) -> int:
     """Build, announce, wait for a signal, drain. A second signal ends the process at once.
 
@@ -53,19 +74,19 @@ async def serve(
         for warning in settings.unknown:
             log.warning(names.LOG_SETTING_UNKNOWN, extra={"reason": warning})
         try:
-            application = await build(settings, clock, lines)
+            running = await build_it(settings, clock, lines)
         except OSError as error:
             raise CommandFailed(error.strerror or str(error)) from error
         except AddressTaken as error:
             raise CommandFailed(str(error)) from error
         _settle_memory()
-        log.info(names.LOG_STARTING, extra={"http_port": application.http_port, "grpc_port": application.grpc_port})
+        log.info(names.LOG_STARTING, extra=running.ports)
         try:
-            await announce(application)
+            await announce(running)
             await stop.wait()
         finally:
             log.info(names.LOG_DRAINING)
-            await application.stop()
+            await running.stop()
         log.info(names.LOG_STOPPED)
     finally:
         lines.flush()

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from luota_svc.clock import Clock
-from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
+
+
+class Limiter(Protocol):
+    """What management charges; `limits` has it."""
+
+    async def spend_strict(self, subject: str, policy_name: str, limit: int, interval_seconds: int) -> None:
+        """Charge one token. RateLimited if there is none, Unavailable if that can't be told."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,6 @@ class Installation:
 
     database: Database
     clock: Clock
-    limiter: RedisLimiter
+    limiter: Limiter
     public_url: str
     vault: Vault
