@@ -43,7 +43,7 @@ ORDER BY id
 
 -- name: told
 -- Reads what fallback routes were told of failing routes lately, or are to be told; what failed for good was told to
--- nobody. Index: deliveries_of_route.
+-- nobody. Index: deliveries_about.
 SELECT d.id, d.route_id, d.about_route_id, d.due_at,
        ARRAY(SELECT di.incident_id FROM delivery_incidents di WHERE di.delivery_id = d.id) AS incident_ids
 FROM deliveries d

@@ -49,6 +49,8 @@ CREATE INDEX deliveries_fallback ON deliveries (fallback_due_at) WHERE fallback_
 CREATE INDEX deliveries_unnoted ON deliveries (id) WHERE unnoted;
 -- Serves support, which follows a request to whom it was told.
 CREATE INDEX deliveries_of_request ON deliveries (request_id) WHERE request_id IS NOT NULL;
+-- What fallback routes were told of a route.
+CREATE INDEX deliveries_about ON deliveries (about_route_id, created_at) WHERE about_route_id IS NOT NULL;
 CREATE INDEX deliveries_replayed ON deliveries (replay_of) WHERE replay_of IS NOT NULL;
 
 ALTER TABLE delivery_attempts
