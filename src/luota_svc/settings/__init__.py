@@ -4,6 +4,7 @@ from luota_svc.settings.document import settings_markdown
 from luota_svc.settings.groups import (
     BootstrapSettings,
     DatabaseSettings,
+    DeliverySettings,
     DoorSettings,
     LogSettings,
     RedisSettings,
@@ -17,6 +18,7 @@ from luota_svc.settings.values import Listen, Secret
 __all__ = [
     "BootstrapSettings",
     "DatabaseSettings",
+    "DeliverySettings",
     "DoorSettings",
     "Listen",
     "LogSettings",

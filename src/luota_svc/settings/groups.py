@@ -8,7 +8,7 @@ from pathlib import Path
 from luota_svc.model.limits import IngestLimits
 from luota_svc.model.mail import Mailbox, MailServer
 from luota_svc.settings.mail import mail_server_of
-from luota_svc.settings.values import Listen, Network, Secret
+from luota_svc.settings.values import LOOPBACK, Listen, Network, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,18 @@ class EncryptionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How alerts leave: where to, through what, and how often one is tried."""
+
+    allowed_subnets: tuple[Network, ...]
+    allow_http: bool
+    ca_file: Path | None
+    proxy_url: Secret | None
+    # Before each attempt, in seconds.
+    retry_delays: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BootstrapSettings:
     """The first admin."""
 
@@ -95,6 +107,7 @@ class Settings:
     limits: IngestLimits
     smtp: SmtpSettings
     encryption: EncryptionSettings
+    delivery: DeliverySettings
     bootstrap: BootstrapSettings
     stop: StopSettings
     support: SupportSettings
@@ -123,13 +136,22 @@ class Settings:
         doors = replace(self.doors, http_listen=http_listen, grpc_listen=grpc_listen, public_url=public_url)
         return replace(self, doors=doors)
 
+    def with_receivers_here(self) -> Settings:
+        """Return these settings with leave to tell receivers on this machine, without TLS too: what `dev` has."""
+        subnets = (*self.delivery.allowed_subnets, *LOOPBACK)
+        return replace(self, delivery=replace(self.delivery, allowed_subnets=subnets, allow_http=True))
+
     def with_encryption_key(self, key: str) -> Settings:
         """Return these settings with one key to seal secrets with: the one that `dev` keeps."""
         return replace(self, encryption=EncryptionSettings((Secret(key),)))
 
     def secrets(self) -> list[str]:
         """Return what the log's scrubber must know: every token and key, and the password of every URL."""
-        urls = [url for url in (self.database.url, self.redis.url, self.smtp.url) if url is not None]
+        urls = [
+            url
+            for url in (self.database.url, self.redis.url, self.smtp.url, self.delivery.proxy_url)
+            if url is not None
+        ]
         passwords = [password for url in urls for password in url.passwords()]
         keys = [key.reveal() for key in self.encryption.keys]
         tokens = [] if self.bootstrap.token is None else [self.bootstrap.token.reveal()]

@@ -71,6 +71,7 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
         limits=IngestLimits(**fields["limits"]),
         smtp=groups.SmtpSettings(**fields["smtp"]),
         encryption=groups.EncryptionSettings(**fields["encryption"]),
+        delivery=groups.DeliverySettings(**fields["delivery"]),
         bootstrap=groups.BootstrapSettings(**fields["bootstrap"]),
         stop=groups.StopSettings(**fields["stop"]),
         support=groups.SupportSettings(**fields["support"]),
@@ -107,7 +108,7 @@ def _text_of(setting: Setting, env: Mapping[str, str], problems: list[str]) -> s
             "rename the Service or set enableServiceLinks: false on the pod",
         )
         return None
-    return _text_of_file(name, text, problems) if name.endswith("_FILE") else text
+    return text if name == setting.name else _text_of_file(name, text, problems)
 
 
 def _text_of_file(name: str, path: str, problems: list[str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from luota_svc.settings import mail, values
+from luota_svc.settings import delivery, mail, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,6 +183,55 @@ SETTINGS: Final = (
         r"Make one: `head -c 32 /dev/urandom \| base64 \| tr +/ -_`.",
         from_file=True,
         remedy="make a key with: head -c 32 /dev/urandom | base64 | tr +/ -_",
+    ),
+    Setting(
+        "LUOTA_DELIVERY_ALLOWED_SUBNETS",
+        "delivery",
+        "allowed_subnets",
+        values.read_networks,
+        "",
+        "addresses, CIDR blocks",
+        "Private networks that alerts may be sent to, comma separated, such as `10.20.0.0/16,fd12::/48`. Empty: public "
+        "addresses alone. Addresses where clouds hand out credentials stay closed whatever stands here.",
+    ),
+    Setting(
+        "LUOTA_DELIVERY_ALLOW_HTTP",
+        "delivery",
+        "allow_http",
+        delivery.read_flag,
+        "no",
+        "yes, no",
+        "Whether routes may have URLs that begin with `http://`. Everybody on the way can then read alerts and tokens.",
+    ),
+    Setting(
+        "LUOTA_DELIVERY_CA_FILE",
+        "delivery",
+        "ca_file",
+        delivery.read_ca_file,
+        None,
+        "path",
+        "A file of certificates (PEM) of authorities that are trusted beside the system's, such as a company's own.",
+    ),
+    Setting(
+        "LUOTA_DELIVERY_PROXY_URL",
+        "delivery",
+        "proxy_url",
+        delivery.read_proxy_url,
+        None,
+        "secret URL",
+        "An HTTP proxy that alerts go through, such as `http://name:password@proxy:3128`. It decides which addresses "
+        "they reach; hosts that are forbidden by their name or as literal addresses stay so.",
+        from_file=True,
+    ),
+    Setting(
+        "LUOTA_DELIVERY_RETRY_DELAYS",
+        "delivery",
+        "retry_delays",
+        delivery.read_delays,
+        "0,5,30,120,600,1800,3600,7200,14400,28800",
+        "seconds",
+        "How long each attempt at telling a route waits after the one before, comma separated, 1 to 20 of them: so "
+        "many attempts are made.",
     ),
     Setting(
         "LUOTA_BOOTSTRAP_TOKEN",

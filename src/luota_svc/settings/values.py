@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Network = IPv4Network | IPv6Network
 
+LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 MASK: Final = "***"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 # The password ends at the last @ of the authority: one that holds an unescaped @ is still masked whole.
@@ -80,6 +81,8 @@ def show(value: Any) -> str:
     """Return a parsed value as an operator would write it, secrets masked; unset is the empty text."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Secret):
         return value.masked()
     if isinstance(value, tuple):

@@ -1,0 +1,97 @@
+"""How alerts leave: where to, through what, how often. A bad value is refused in words that show no password."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from luota_svc.settings import Secret, SettingsError, effective, load
+
+DEFAULT_DELAYS = (0, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
+
+
+def refused(name: str, text: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        load({name: text})
+    (problem,) = error.value.problems
+    assert problem.startswith(name)
+    return problem
+
+
+def test_by_default_public_addresses_over_tls_and_ten_attempts():
+    delivery = load({}).delivery
+    assert delivery.allowed_subnets == ()
+    assert not delivery.allow_http
+    assert delivery.ca_file is None
+    assert delivery.proxy_url is None
+    assert delivery.retry_delays == DEFAULT_DELAYS
+
+
+def test_what_an_operator_decides_is_read():
+    delivery = load(
+        {
+            "LUOTA_DELIVERY_ALLOWED_SUBNETS": "10.20.0.0/16, fd12::/48",
+            "LUOTA_DELIVERY_ALLOW_HTTP": "Yes",
+            "LUOTA_DELIVERY_PROXY_URL": "http://bot:pa%40ss@proxy:3128",
+            "LUOTA_DELIVERY_RETRY_DELAYS": "0, 1,2",
+        }
+    ).delivery
+    assert delivery.allowed_subnets == (ip_network("10.20.0.0/16"), ip_network("fd12::/48"))
+    assert delivery.allow_http
+    assert delivery.proxy_url == Secret("http://bot:pa%40ss@proxy:3128")
+    assert delivery.retry_delays == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("LUOTA_DELIVERY_ALLOWED_SUBNETS", "10.0.0.0/33"),
+        ("LUOTA_DELIVERY_ALLOWED_SUBNETS", "intranet"),
+        ("LUOTA_DELIVERY_ALLOW_HTTP", "perhaps"),
+        ("LUOTA_DELIVERY_CA_FILE", "/nowhere/ca.pem"),
+        ("LUOTA_DELIVERY_RETRY_DELAYS", "0,,5"),
+        ("LUOTA_DELIVERY_RETRY_DELAYS", "-1"),
+        ("LUOTA_DELIVERY_RETRY_DELAYS", "0.5"),
+        ("LUOTA_DELIVERY_RETRY_DELAYS", "86401"),
+        ("LUOTA_DELIVERY_RETRY_DELAYS", ",".join(["1"] * 21)),
+        ("LUOTA_DELIVERY_PROXY_URL", "socks5://proxy:1080"),
+    ],
+)
+def test_nonsense_is_refused(name: str, text: str):
+    refused(name, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://bot:hunter2@",
+        "http://bot:hunter2/more@proxy:3128",
+        "http://bot:hunter2@proxy:31x28",
+        "http://bot:hunter2@proxy/path",
+    ],
+)
+def test_a_bad_proxy_is_refused_without_its_password(text: str):
+    assert "hunter2" not in refused("LUOTA_DELIVERY_PROXY_URL", text)
+
+
+def test_a_file_without_certificates_is_refused(tmp_path: Path):
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    assert "no certificates" in refused("LUOTA_DELIVERY_CA_FILE", str(file))
+
+
+def test_the_proxys_password_is_neither_shown_nor_logged():
+    settings = load({"LUOTA_DELIVERY_PROXY_URL": "http://bot:hunter2@proxy:3128"})
+    shown = {line.name: line.value for line in effective(settings)}
+    assert shown["LUOTA_DELIVERY_PROXY_URL"] == "http://bot:***@proxy:3128"
+    assert shown["LUOTA_DELIVERY_ALLOW_HTTP"] == "no"
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" in settings.secrets()
+
+
+def test_dev_may_tell_receivers_on_its_own_machine():
+    delivery = load({"LUOTA_DELIVERY_ALLOWED_SUBNETS": "10.0.0.0/8"}).with_receivers_here().delivery
+    assert delivery.allow_http
+    assert [str(network) for network in delivery.allowed_subnets] == ["10.0.0.0/8", "127.0.0.0/8", "::1/128"]
