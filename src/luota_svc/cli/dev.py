@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         load(os.environ)
         .with_doors(http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port))
         .with_dev(args.state_dir.absolute() / _DEV_FILE)
+        .with_receivers_here()
     )
     _require_free("--http-port", args.http_port)
     _require_free("--grpc-port", args.grpc_port)
