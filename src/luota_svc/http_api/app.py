@@ -18,6 +18,7 @@ from luota_svc.http_api.ingest import IngestEndpoints
 from luota_svc.http_api.journal import Journal
 from luota_svc.http_api.pages import Page, page_routes
 from luota_svc.http_api.probes import Probes
+from luota_svc.http_api.provider_webhooks import TakesWebhooks, provider_webhook_routes
 from luota_svc.http_api.routing import EXCHANGE
 from luota_svc.http_api.transcoder import management_routes
 from luota_svc.model.errors import LuotaError, Missing, NotFound, Unavailable
@@ -38,17 +39,19 @@ def build_app(
     surfaces: Iterable[str] = ("ingest", "manage"),
     pages: Mapping[str, Page] = MappingProxyType({}),
     public_url: str = "",
+    provider_webhooks: TakesWebhooks | None = None,
 ) -> HttpDoor:
     """Build the door over the core's methods. Raises LookupError naming a method that has no implementation.
 
     `surfaces` says what is exposed: `ingest`, `manage`. `pages` are shown too, each at its path, under loopback
-    names and the public URL's.
+    names and the public URL's. `provider_webhooks` takes what providers tell by webhooks of their own.
     """
     exposed = frozenset(surfaces)
     draining = asyncio.Event()
     routes = [*probes.routes()]
     if "manage" in exposed:
         routes += management_routes(methods, streams, clock, draining)
+    routes += provider_webhook_routes(provider_webhooks, clock) if provider_webhooks is not None else []
     routes += page_routes(pages, public_url=public_url)
     ingest = IngestEndpoints(methods, clock) if "ingest" in exposed else None
     return HttpDoor(
