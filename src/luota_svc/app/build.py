@@ -13,6 +13,7 @@ from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.readiness import Readiness
 from luota_svc.app.sweeping import build_sweeper
+from luota_svc.core.drills import DrillReceiver
 from luota_svc.core.inbox import Inbox
 from luota_svc.core.ingest import IngestCore
 from luota_svc.core.local import LocalCore
@@ -241,6 +242,7 @@ async def _open_doors(
         trusted_proxies=settings.doors.trusted_proxies,
         pages=_pages(settings, behind.installation),
         public_url=settings.doors.public_url,
+        receive_drill=DrillReceiver(behind.installation).receive,
     )
     http = HttpServer(
         app,

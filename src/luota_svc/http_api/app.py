@@ -12,6 +12,8 @@ from starlette.routing import Router
 
 from luota_svc.clock import Clock
 from luota_svc.core.methods import Method, Stream
+from luota_svc.http_api.drills import Receive as ReceiveDrill
+from luota_svc.http_api.drills import drill_routes
 from luota_svc.http_api.errors import refusal_of
 from luota_svc.http_api.exchange import ClientGone, Exchange, Receive, Scope, Send, rate_limit_headers
 from luota_svc.http_api.ingest import IngestEndpoints
@@ -40,17 +42,20 @@ def build_app(
     pages: Mapping[str, Page] = MappingProxyType({}),
     public_url: str = "",
     provider_webhooks: TakesWebhooks | None = None,
+    receive_drill: ReceiveDrill | None = None,
 ) -> HttpDoor:
     """Build the door over the core's methods. Raises LookupError naming a method that has no implementation.
 
     `surfaces` says what is exposed: `ingest`, `manage`. `pages` are shown too, each at its path, under loopback
-    names and the public URL's. `provider_webhooks` takes what providers tell by webhooks of their own.
+    names and the public URL's. `provider_webhooks` takes what providers tell by webhooks of their own. `receive_drill`
+    answers what drills' routes are told.
     """
     exposed = frozenset(surfaces)
     draining = asyncio.Event()
     routes = [*probes.routes()]
     if "manage" in exposed:
         routes += management_routes(methods, streams, clock, draining)
+    routes += drill_routes(receive_drill) if receive_drill is not None else []
     routes += provider_webhook_routes(provider_webhooks, clock) if provider_webhooks is not None else []
     routes += page_routes(pages, public_url=public_url)
     ingest = IngestEndpoints(methods, clock) if "ingest" in exposed else None

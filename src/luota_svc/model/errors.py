@@ -69,6 +69,7 @@ class Missing(StrEnum):
     INCIDENT = "incident"
     MAINTENANCE_WINDOW = "maintenance_window"
     DELIVERY = "delivery"
+    DRILL = "drill"
     ALERT_ROUTE = "alert_route"
 
 

@@ -61,6 +61,8 @@ class RouteMatch:
     fallback: bool
     enabled: bool
     destination: bytes
+    # Made by a drill: told of the drill's monitor, which is told to no other route.
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,11 @@ def _waits(route: RouteMatch) -> bool:
 
 
 def _covering(change: IncidentChange, routes: Iterable[RouteMatch]) -> list[RouteMatch]:
-    """Return the enabled routes of the incident's workspace that cover its monitor and severity."""
-    return [
+    """Return the enabled routes of the incident's workspace that cover its monitor and severity.
+
+    A drill's monitor is told to the drill's own route alone: nobody is woken by a failure on purpose.
+    """
+    covering = [
         route
         for route in routes
         if route.enabled
@@ -63,6 +66,7 @@ def _covering(change: IncidentChange, routes: Iterable[RouteMatch]) -> list[Rout
         and (not route.monitor_ids or change.monitor_id in route.monitor_ids)
         and change.severity.rank >= route.min_severity.rank
     ]
+    return [route for route in covering if route.drill] or covering
 
 
 def route_change(

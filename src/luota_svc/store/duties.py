@@ -26,6 +26,7 @@ async def routes(unit: Unit, *workspace_ids: UUID) -> list[RouteMatch]:
             fallback=row["fallback"],
             enabled=row["enabled"],
             destination=bytes(row["destination"]),
+            drill=row["drill"],
         )
         for row in await cursor.fetchall()
     ]

@@ -91,7 +91,7 @@ JOIN signal_keys s ON s.monitor_id = wanted.monitor_id AND s.signal_key = wanted
 
 -- name: routes_of_workspaces
 -- Where incidents of these workspaces may be told. Index: alert_routes_of_workspace.
-SELECT id, workspace_id, monitor_ids, min_severity, after_seconds, fallback, enabled, destination
+SELECT id, workspace_id, monitor_ids, min_severity, after_seconds, fallback, enabled, destination, drill
 FROM alert_routes
 WHERE workspace_id = ANY(%b::uuid[]) AND deleted_at IS NULL
 ORDER BY id

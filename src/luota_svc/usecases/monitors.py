@@ -20,7 +20,7 @@ from luota_svc.store.database import Unit
 from luota_svc.usecases.changes import Change, check_problems, check_version, claim_id, future_instant, keep_audit
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.monitor_deadlines import resumed, settings_changed, with_deadlines
-from luota_svc.usecases.operator_admission import Operator, admit, found
+from luota_svc.usecases.operator_admission import Author, Operator, admit, found
 from luota_svc.usecases.public_fields import monitor_fields
 from luota_svc.usecases.resolving import MONITOR_DELETED, resolve_held
 
@@ -137,14 +137,18 @@ async def delete_monitor(at: Installation, call: Call, monitor_id: UUID) -> None
     async with at.database.unit() as unit:
         operator = await admit(unit, call)
         before = await _locked(at, unit, operator, monitor_id)
-        now = at.clock.now()
-        await monitors.delete(unit, before, now)
-        await silence.look_at_runs(unit, monitor_id, None)
-        await keys.revoke_of_monitor(unit, monitor_id)
-        for incident in await incidents.lock_unresolved(unit, monitor_id):
-            await resolve_held(at, unit, incident, operator.author, resolution=MONITOR_DELETED, note="")
-        change = Change("monitor.delete", monitor_id, before.workspace_id, monitor_fields(before), None)
-        await keep_audit(at.clock, unit, operator.author, change)
+        await remove_held(at, unit, before, operator.author)
+
+
+async def remove_held(at: Installation, unit: Unit, before: Monitor, author: Author) -> None:
+    """Delete one softly that is held."""
+    await monitors.delete(unit, before, at.clock.now())
+    await silence.look_at_runs(unit, before.id, None)
+    await keys.revoke_of_monitor(unit, before.id)
+    for incident in await incidents.lock_unresolved(unit, before.id):
+        await resolve_held(at, unit, incident, author, resolution=MONITOR_DELETED, note="")
+    change = Change("monitor.delete", before.id, before.workspace_id, monitor_fields(before), None)
+    await keep_audit(at.clock, unit, author, change)
 
 
 async def _change(at: Installation, call: Call, monitor_id: UUID, action: str, write: Write) -> Monitor:

@@ -6,7 +6,9 @@ ALTER TABLE alert_routes
     ADD COLUMN last_error text,
     ADD COLUMN last_failed_at timestamptz,
     -- When an Alertmanager was last sent what stands: it forgets what is not said again.
-    ADD COLUMN refreshed_at timestamptz;
+    ADD COLUMN refreshed_at timestamptz,
+    -- Made by a drill: it is told of the drill's monitor, which is told to no other route.
+    ADD COLUMN drill boolean NOT NULL DEFAULT false;
 
 -- Serves the refresh of such receivers, which tells them the ends of a quarter of an hour again.
 CREATE INDEX incidents_ended ON incidents (workspace_id, resolved_at) WHERE resolved_at IS NOT NULL;
@@ -71,3 +73,18 @@ CREATE TABLE inbox_messages (
     request_id text
 );
 CREATE INDEX inbox_messages_newest ON inbox_messages (received_at DESC, id DESC);
+
+-- Failures on purpose: what each made, and whether its receiver takes what it is told.
+CREATE TABLE drills (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces (id),
+    monitor_id uuid NOT NULL,
+    route_id uuid NOT NULL,
+    request_id text NOT NULL,
+    received_count int NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    repaired_at timestamptz,
+    ended_at timestamptz
+);
+CREATE INDEX drills_standing ON drills (workspace_id, expires_at) WHERE ended_at IS NULL;
