@@ -117,7 +117,12 @@ class GuardedClient:
         session = self._unguarded if exempt else self._guarded
         if session is None:
             raise RuntimeError("the client is not open")
-        dialling = Dialling(target.host_subcomponent or "", target.port or 0, None if exempt else self._proxy)
+        dialling = Dialling(
+            target.host_subcomponent or "",
+            target.port or 0,
+            tls=target.scheme == "https",
+            proxy=None if exempt else self._proxy,
+        )
         token = _DIALLING.set(dialling)
         try:
             async with asyncio.timeout(WHOLE_SECONDS):

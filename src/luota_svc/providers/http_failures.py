@@ -38,6 +38,7 @@ class Dialling:
 
     host: str
     port: int
+    tls: bool
     proxy: URL | None = None
     dialled: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
@@ -102,7 +103,8 @@ def _not_connected(dialling: Dialling) -> Outcome:
             return _blocked(dialling)
         words = f"DNS did not say within 3 s where {_peer(dialling)} is: check the resolver that Luota uses"
         return Outcome(OutcomeKind.UNREACHABLE, words)
-    words = f"no connection to {_peer(dialling)} within 3 s: is a firewall between?"
+    advice = "is a firewall between, or does it not speak TLS?" if dialling.tls else "is a firewall between?"
+    words = f"no connection to {_peer(dialling)} within 3 s: {advice}"
     return Outcome(OutcomeKind.UNREACHABLE, words)
 
 
@@ -116,16 +118,20 @@ def _no_connection(error: ClientConnectorError, dialling: Dialling) -> Outcome:
         return Outcome(OutcomeKind.UNREACHABLE, words)
     if dialling.refusals and not dialling.dialled:
         return _blocked(dialling)
-    reason = {
-        errno.ECONNREFUSED: "nothing listens there, or a firewall refuses",
-        errno.EHOSTUNREACH: "there is no way to its host",
-        errno.ENETUNREACH: "there is no way to its network",
-    }.get(cause.errno or 0, _words_of(cause))
-    return Outcome(OutcomeKind.UNREACHABLE, f"no connection to {_peer(dialling)}: {reason}")
+    return Outcome(OutcomeKind.UNREACHABLE, f"no connection to {_peer(dialling)}: {_reason_of(cause, dialling)}")
 
 
-def _words_of(cause: OSError) -> str:
-    return os.strerror(cause.errno) if cause.errno else "no address took it"
+def _reason_of(cause: OSError, dialling: Dialling) -> str:
+    if isinstance(cause, ConnectionRefusedError):
+        return "nothing listens there, or a firewall refuses"
+    if isinstance(cause, ConnectionError):
+        return "it broke off" + (" while TLS was to be agreed: it must offer TLS 1.2 or newer" if dialling.tls else "")
+    if cause.errno == errno.EHOSTUNREACH:
+        return "there is no way to its host"
+    if cause.errno == errno.ENETUNREACH:
+        return "there is no way to its network"
+    # Several addresses may each have had a reason of their own, which the library joins to one text without a number.
+    return os.strerror(cause.errno) if cause.errno else "none of its addresses took it"
 
 
 def _peer(dialling: Dialling) -> str:
