@@ -1,0 +1,66 @@
+"""The alerts that are about a route: a test of one, and the word to somebody else that one does not deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from luota_svc.model.alerts import AlertFacts, ToldIncident
+from luota_svc.rules.alert_layout import COLUMNS, labelled, link, wrapped
+from luota_svc.rules.alert_links import incident_url, packet_url
+from luota_svc.rules.alert_subjects import count_of, failed_route_name, line_of
+from luota_svc.rules.alert_words import NAME_MOST, broken_promise, one_line, when
+
+
+def route_test_text(facts: AlertFacts) -> list[str]:
+    """Say plainly that nothing is wrong."""
+    name = one_line(facts.delivery.route_name, NAME_MOST)
+    return [
+        *wrapped(
+            f'This is a test. Nothing is wrong, and there is nothing to do. It shows that the route "{name}" works.'
+        ),
+        "If you did not expect it, somebody has just sent it to see whether alerts reach you.",
+    ]
+
+
+def route_failure_text(facts: AlertFacts) -> Iterator[list[str]]:
+    """Say which route fails, since when and why, what to do about it, and what its readers have not been told."""
+    route = facts.failed_route
+    block = [f"Alert route {failed_route_name(facts)} does not deliver, so you are told in its place."]
+    if route is not None:
+        since = "" if route.since is None else f" since {when(route.since, 'UTC')}"
+        error = one_line(route.error, 300) if route.error else "it did not say why"
+        block += wrapped(f"It has failed{since}: {error}{'' if error.endswith(('.', '!')) else '.'}")
+    yield block
+    yield list(_route_steps(facts))
+    incidents = ((facts.incident,) if facts.incident else ()) + facts.further
+    if incidents:
+        yield (
+            [f"It was to tell of {'this incident' if count_of(facts) == 1 else f'these {count_of(facts)} incidents'}:"]
+            + [one_line(f"- {line_of(incident)}", COLUMNS) for incident in incidents]
+            + ([f"- and {facts.further_omitted} more that found no room here"] if facts.further_omitted else [])
+        )
+    if facts.incident:
+        yield list(_route_facts(facts, facts.incident))
+
+
+def _route_facts(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
+    if facts.further:
+        yield "The first of them:"
+    packet = facts.packet.parts if facts.packet else None
+    yield from wrapped(f"{broken_promise(incident, packet)}.")
+    yield from labelled("Since", when(incident.opened_at, incident.monitor.timezone))
+    yield from labelled("Owner", incident.monitor.owner)
+    yield from link("Runbook", incident.monitor.runbook_url)
+    yield from link("Incident", incident_url(facts, incident))
+    yield from link("Evidence", packet_url(facts, incident))
+
+
+def _route_steps(facts: AlertFacts) -> Iterator[str]:
+    route = facts.failed_route
+    if route is None or not route.usable:
+        yield from labelled("What to do", "Tell those who read there, and take the incidents: nothing more is tried.")
+        yield from labelled("", "Make or enable a route for them, and send a test alert through it.")
+        return
+    yield from labelled("What to do", "Tell those who read there, or take the incidents yourself.")
+    tried = "nothing more is tried until then" if route.broken else "Luota goes on trying meanwhile"
+    yield from labelled("", f"Repair the route, then send a test alert through it; {tried}.")
