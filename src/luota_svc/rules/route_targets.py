@@ -25,6 +25,7 @@ GENERATE: Final = "generate"
 PREVIOUS_SECRET_FOR: Final = timedelta(hours=24)
 
 _NAME_MAX: Final = 100
+_MONITORS_MAX: Final = 1_000
 _AFTER_SECONDS_MAX: Final = 86_400
 _RECIPIENTS_MAX: Final = 20
 _ADDRESS_MAX: Final = 254
@@ -77,6 +78,8 @@ def settings_problems(settings: RouteSettings) -> list[FieldProblem]:
     problems = []
     if not 1 <= len(settings.name) <= _NAME_MAX:
         problems.append(FieldProblem("name", f"must be 1 to {_NAME_MAX} characters"))
+    if len(settings.monitor_ids) > _MONITORS_MAX:
+        problems.append(FieldProblem("monitorIds", f"must be at most {_MONITORS_MAX}; none at all means every one"))
     if not 0 <= settings.after_seconds <= _AFTER_SECONDS_MAX:
         problems.append(FieldProblem("afterSeconds", f"must be 0 to {_AFTER_SECONDS_MAX}"))
     return problems

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from luota_svc.clock import Clock
+from luota_svc.rules.route_targets import TargetPolicy
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 
@@ -27,3 +28,4 @@ class Installation:
     limiter: Limiter
     public_url: str
     vault: Vault
+    targets: TargetPolicy = field(default_factory=TargetPolicy)

@@ -9,6 +9,7 @@ from luota_svc.model.keys import IngestKey
 from luota_svc.model.maintenance import MaintenanceWindow
 from luota_svc.model.monitors import Monitor
 from luota_svc.model.operators import OperatorToken
+from luota_svc.model.routes import Route
 from luota_svc.model.workspaces import Workspace
 from luota_svc.rules.instants import instant_or_none
 from luota_svc.rules.monitor_settings import plain_settings
@@ -85,6 +86,22 @@ def incident_fields(incident: Incident) -> Fields:
         "resolvedAt": instant_or_none(incident.resolved_at),
         "resolution": incident.resolution,
         "version": incident.version,
+    }
+
+
+def route_fields(route: Route) -> Fields:
+    """Return what an operator sets of an alert route; its target as it is shown."""
+    settings = route.settings
+    return {
+        "name": settings.name,
+        "kind": settings.kind.value,
+        "monitorIds": [str(monitor_id) for monitor_id in sorted(settings.monitor_ids)],
+        "minSeverity": settings.min_severity.value,
+        settings.kind.value: dict(route.shown),
+        "fallback": settings.fallback,
+        "afterSeconds": settings.after_seconds,
+        "enabled": settings.enabled,
+        "version": route.version,
     }
 
 
