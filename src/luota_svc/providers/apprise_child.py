@@ -35,6 +35,8 @@ _REPLY_BYTES_MAX: Final = 4_096
 _WORDS_KEPT: Final = 4
 _WORDS_CHARACTERS_MAX: Final = 500
 _BODY_CHARACTERS_LEAST: Final = 40
+# What the library may put around a title that stands in the body.
+_TITLE_DRESS_CHARACTERS: Final = 40
 
 
 class _Words(logging.Handler):
@@ -203,7 +205,9 @@ def _asset() -> AppriseAsset:
 
 def _tell(service: NotifyBase, request: dict[str, Any]) -> bool:
     title, link = request["title"], request["link"]
-    room = service.body_maxlen - (0 if service.title_maxlen > 0 else len(title) + 2)
+    room = service.body_maxlen - service.overflow_buffer
+    if service.title_maxlen <= 0 or service.overflow_amalgamate_title:
+        room -= len(title) + _TITLE_DRESS_CHARACTERS
     body = fit(request["body"], link, room)
     # Cut where a service takes less: an alert in forty pieces is no better.
     told: bool = service.notify(

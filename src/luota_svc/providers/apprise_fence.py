@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NameResolutionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as NoAnswerYet
 
 _BODY_BYTES_MAX: Final = 16_384
@@ -43,6 +43,16 @@ _FORBIDDEN: Final = (
 )  # fmt: skip
 
 
+def _authorities() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
+# Read once, before any child is forked.
+_AUTHORITIES: Final = _authorities()
+
+
 class Forbidden(requests.ConnectionError):
     """The fence is in the way. To plugins and to urllib3 it is a connection that can't be made."""
 
@@ -54,7 +64,7 @@ class Exchange:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    # What kept it from a whole answer: `timeout`, `tls`, `dns`, `proxy`, `protocol`, `connection`.
+    # What kept it from a whole answer: one of _TROUBLES, below.
     trouble: str | None = None
     # The address that was dialled last.
     address: str | None = None
@@ -87,7 +97,9 @@ class Fence:
     _current: Exchange | None = None
 
     def put_up(self) -> None:
-        """Fence this process in, for as long as it lives."""
+        """Fence this process in, for as long as it lives. Raises OSError where `ca_file` holds no certificate."""
+        if self.ca_file is not None:
+            _AUTHORITIES.load_verify_locations(cafile=self.ca_file)
         if self.proxy_url is not None:
             # Where its name can't be resolved now, the exchange will say so.
             with contextlib.suppress(OSError):
@@ -171,19 +183,18 @@ class _Adapter(HTTPAdapter):
     def __init__(self, fence: Fence) -> None:
         # Before the base class, which builds its pool.
         self._fence = fence
-        self._context = ssl.create_default_context(cafile=certifi.where())
-        self._context.load_default_certs()
-        if fence.ca_file is not None:
-            self._context.load_verify_locations(cafile=fence.ca_file)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Give the pool our authorities."""
-        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+        super().init_poolmanager(*arguments, **options, ssl_context=_AUTHORITIES)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         """Give the proxy's pool our authorities too."""
-        return super().proxy_manager_for(proxy, **options, ssl_context=self._context)
+        return super().proxy_manager_for(proxy, **options, ssl_context=_AUTHORITIES)
+
+    def cert_verify(self, *_ignored: Any) -> None:
+        """Leave the pool with our authorities: reading the library's own for every request takes longer than it all."""
 
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, *, verify: Any = True, **_ignored: Any
@@ -265,8 +276,11 @@ def _trouble_of(error: BaseException) -> str:
 _TROUBLES: Final[tuple[tuple[str, tuple[type[BaseException], ...]], ...]] = (
     ("tls", (ssl.SSLError,)),
     ("proxy", (requests.exceptions.ProxyError,)),
-    ("timeout", (requests.Timeout, NoAnswerYet, TimeoutError)),
     ("dns", (NameResolutionError, socket.gaierror)),
+    # To urllib3 a connection that is refused is one that took too long.
+    ("connection", (NewConnectionError,)),
+    ("unconnected", (ConnectTimeoutError, requests.ConnectTimeout)),
+    ("timeout", (requests.Timeout, NoAnswerYet, TimeoutError)),
     ("connection", (ConnectionError, RemoteDisconnected, IncompleteRead)),
     ("protocol", (HTTPException, requests.exceptions.InvalidHeader)),
 )

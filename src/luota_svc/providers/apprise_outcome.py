@@ -17,6 +17,7 @@ _TROUBLES: Final = {
         "no TLS with the service: its certificate is not trusted, or it speaks none (see LUOTA_DELIVERY_CA_FILE)",
     ),
     "dns": (OutcomeKind.UNREACHABLE, "DNS knows no host of the service's name: check the name"),
+    "unconnected": (OutcomeKind.UNREACHABLE, "no connection to the service within 3 s: is a firewall between?"),
     "proxy": (OutcomeKind.UNREACHABLE, "the proxy of LUOTA_DELIVERY_PROXY_URL does not let it through"),
     "protocol": (OutcomeKind.FAILED, "what the service answers is no HTTP: is it the right port?"),
     "connection": (
@@ -27,7 +28,7 @@ _TROUBLES: Final = {
 
 
 def outcome_of_verdict(verdict: dict[str, Any], *, tidy: Callable[[str], str], delivery_id: str) -> Outcome:
-    """Return the outcome. `tidy` takes secrets out of whatever was said elsewhere.
+    """Return the outcome. `tidy` takes secrets out of whatever was said elsewhere; our own sentences hold none.
 
     Delivered is what the plugin says was taken and an answer of 2xx confirms. The provider's id is that of the answer's
     header, else the delivery's own.
@@ -46,8 +47,7 @@ def outcome_of_verdict(verdict: dict[str, Any], *, tidy: Callable[[str], str], d
             outcome = Outcome(OutcomeKind.BLOCKED, verdict["refusal"], resolved_address=exchange["address"])
         else:
             outcome = _untaken(answered, verdict, words)
-    error = None if outcome.error is None else tidy(outcome.error)[:_ERROR_CHARACTERS_MAX]
-    return replace(outcome, error=error)
+    return replace(outcome, error=None if outcome.error is None else outcome.error[:_ERROR_CHARACTERS_MAX])
 
 
 def _unsent(verdict: dict[str, Any], words: str) -> Outcome:

@@ -47,9 +47,14 @@ def _pieces(url: str) -> Iterator[str]:
     if "." not in name and name != "localhost" and not host.startswith("["):
         yield name
     yield from (userinfo, *userinfo.split(":"))
-    for part in (tail, options):
-        yield part
-        yield from _SEPARATORS.split(part)
+    path, _, query = tail.partition("?")
+    yield path
+    yield from _SEPARATORS.split(path)
+    for option in (query or options).split("&"):
+        # What an option is called is everybody's; the masking of `verify` would hide what to do.
+        value = option.partition("=")[2] or option
+        yield value
+        yield from _SEPARATORS.split(value)
 
 
 def _forms(piece: str) -> set[str]:
