@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from luota_svc.app.build import build
+from luota_svc.app.build import build_with_workers
 from luota_svc.cli import CommandFailed
 from luota_svc.cli.serve import run_until_stopped, stop_signals
 from luota_svc.clock import RealClock
@@ -80,7 +80,7 @@ async def _dev(settings: Settings, state_dir: Path) -> int:
             raise CommandFailed("interrupted")
         asked.cancel()
         announce = partial(_announce, state_dir)
-        return await run_until_stopped(preparing.result(), build, announce=announce, stop=stop)
+        return await run_until_stopped(preparing.result(), build_with_workers, announce=announce, stop=stop)
 
 
 async def _prepare(settings: Settings, state_dir: Path, stack: AsyncExitStack) -> Settings:
@@ -134,7 +134,7 @@ async def _announce(state_dir: Path, application: Application) -> None:
         raise CommandFailed("the database did not become ready")
     path = state_dir / _DEV_FILE
     at = application.installation
-    demo = await ensure_demo(at.database, at.clock, _kept_tokens(path))
+    demo = await ensure_demo(at, _kept_tokens(path))
     http_url = f"http://{_HOST}:{application.http_port}"
     grpc_target = f"{_HOST}:{application.grpc_port}"
     _write(path, {"httpUrl": http_url, "grpcTarget": grpc_target, **_public(demo)})
@@ -190,6 +190,7 @@ def _banner(http_url: str, grpc_target: str, state_dir: Path, demo: Demo) -> str
     return f"""
 Luota is ready.
 
+  inbox  {http_url}/inbox (every alert, as it comes)
   HTTP   {http_url}
   gRPC   {grpc_target}
   data   {state_dir} (kept; tokens in {state_dir / _DEV_FILE})
@@ -197,7 +198,7 @@ Luota is ready.
 A job starts a run:
   curl -sS {http_url}/v1/runs/start {key} -d '{start}'
 
-It fails, and an incident opens:
+It fails, an incident opens, and the inbox shows the alert within 5 seconds:
   curl -sS {http_url}/v1/runs/finish {key} -d '{finish}'
 
 What became of it:

@@ -30,19 +30,11 @@ async def count_standing(unit: Unit, workspace_id: UUID) -> int:
     return drills
 
 
-async def insert(unit: Unit, drill: Drill, *, name: str, target: bytes, target_mask: str, destination: bytes) -> None:
-    """Keep a new one and make its route: `target` is sealed."""
-    parameters = {
-        **asdict(drill),
-        "now": drill.created_at,
-        "name": name,
-        "target": target,
-        "target_mask": target_mask,
-        "destination": destination,
-    }
+async def insert(unit: Unit, drill: Drill) -> None:
+    """Keep a new one, whose route stands: from now on that is told of the drill alone."""
+    parameters = {**asdict(drill), "now": drill.created_at}
     await unit.change("drills.insert", SQL["insert"], parameters)
-    await unit.change("drills.insert_route", SQL["insert_route"], parameters)
-    await unit.run(SQL["insert_destination"], parameters)
+    await unit.change("drills.claim_route", SQL["claim_route"], parameters)
 
 
 async def receive(unit: Unit, drill_id: UUID, now: datetime) -> bool | None:

@@ -19,17 +19,9 @@ SELECT count(*) AS drills FROM drills WHERE workspace_id = %(workspace_id)s AND 
 INSERT INTO drills (id, workspace_id, monitor_id, route_id, request_id, created_at, expires_at)
 VALUES (%(id)s, %(workspace_id)s, %(monitor_id)s, %(route_id)s, %(request_id)s, %(now)s, %(expires_at)s)
 
--- name: insert_route
--- Makes its route, which is told of its monitor alone, and which alone is.
-INSERT INTO alert_routes (id, workspace_id, name, kind, monitor_ids, min_severity, target, target_mask, destination,
-                          fallback, after_seconds, enabled, state, drill, created_at, updated_at)
-VALUES (%(route_id)s, %(workspace_id)s, %(name)s, 'webhook', ARRAY[%(monitor_id)s::uuid], 'info', %(target)s,
-        %(target_mask)s, %(destination)s, false, 0, true, 'unproven', true, %(now)s, %(now)s)
-
--- name: insert_destination
--- Makes what its route's bulkhead and breaker remember. Nobody reads there: no pace.
-INSERT INTO destinations (workspace_id, destination, paced) VALUES (%(workspace_id)s, %(destination)s, false)
-ON CONFLICT DO NOTHING
+-- name: claim_route
+-- Gives it its route, which is told of its monitor, and that of nobody else.
+UPDATE alert_routes SET drill = true WHERE id = %(route_id)s
 
 -- name: receive
 -- Counts what one was told, while it lasts, and tells whether its receiver is repaired.

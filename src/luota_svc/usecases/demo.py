@@ -1,4 +1,4 @@
-"""What `dev` finds ready: a workspace, one monitor of each kind, their keys, an admin. Made where it is missing."""
+"""What `dev` finds ready: a workspace, a monitor of each kind, a route, keys, an admin. Made where it is missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from luota_svc.clock import Clock
 from luota_svc.model.errors import Missing
 from luota_svc.model.keys import KeyFacts, Token
 from luota_svc.model.monitors import MonitorKind, MonitorSettings
+from luota_svc.model.pages import Ask
+from luota_svc.model.routes import RouteKind, RouteSettings
 from luota_svc.model.workspaces import WorkspaceSettings
 from luota_svc.rules.ingest_key import (
     MONITOR,
@@ -20,10 +22,14 @@ from luota_svc.rules.ingest_key import (
     parse_token,
     secret_matches,
 )
-from luota_svc.store import keys, monitors, workspaces
-from luota_svc.store.database import Database, Unit
+from luota_svc.rules.route_targets import destination_of, manners_of, shown_target
+from luota_svc.store import keys, monitors, routes, workspaces
+from luota_svc.store.database import Unit
+from luota_svc.store.routes import Sealed
 from luota_svc.usecases.bootstrap import BootstrapOutcome, ensure_operator
+from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import found
+from luota_svc.usecases.routes import ROUTES_MAX
 
 _WORKSPACE: Final = WorkspaceSettings("demo", "Demo")
 _MONITORS: Final = (
@@ -72,11 +78,13 @@ class Demo:
     monitors: tuple[DemoMonitor, ...]
 
 
-async def ensure_demo(database: Database, clock: Clock, kept_tokens: frozenset[str] = frozenset()) -> Demo:
+async def ensure_demo(at: Installation, kept_tokens: frozenset[str] = frozenset()) -> Demo:
     """Make what is missing and return all of it; of the kept tokens those that are still accepted go on."""
     kept = [token for text in sorted(kept_tokens) if (token := parse_token(text)) is not None]
-    async with database.unit() as unit:
+    clock = at.clock
+    async with at.database.unit() as unit:
         workspace_id = await _workspace(unit, clock)
+        await _inbox_route(at, unit, workspace_id)
         made = [await _monitor(unit, clock, workspace_id, settings, kept) for settings in _MONITORS]
         return Demo(
             workspace_id=workspace_id,
@@ -93,6 +101,19 @@ async def _workspace(unit: Unit, clock: Clock) -> UUID:
     workspace_id = clock.new_id()
     await workspaces.insert(unit, workspace_id, _WORKSPACE, clock.now())
     return workspace_id
+
+
+async def _inbox_route(at: Installation, unit: Unit, workspace_id: UUID) -> None:
+    """Let the inbox be told of everything, so that the first alert needs no outside account."""
+    standing = await routes.page(unit, workspace_id, Ask(ROUTES_MAX))
+    if any(route.settings.kind is RouteKind.INBOX for route in standing.items):
+        return
+    kind, target = RouteKind.INBOX, dict[str, str]()
+    sealed = Sealed(at.vault.seal(target), shown_target(kind, target), destination_of(kind, target))
+    per_second, paced = manners_of(kind)
+    await routes.keep_destination(unit, workspace_id, sealed.destination, per_second=per_second, paced=paced)
+    settings = RouteSettings("Development inbox", kind)
+    await routes.insert(unit, at.clock.new_id(), workspace_id, settings, sealed, at.clock.now())
 
 
 async def _monitor(

@@ -12,12 +12,13 @@ from luota_svc.model.errors import Missing, ResourceConflict
 from luota_svc.model.keys import KeyFacts
 from luota_svc.model.monitors import MonitorKind, MonitorSettings
 from luota_svc.model.operators import Actor, Role
-from luota_svc.model.routes import RouteKind
+from luota_svc.model.routes import RouteKind, RouteSettings
 from luota_svc.rules.drills import LASTS, STANDING_MAX, receiver_url
 from luota_svc.rules.ingest_key import MONITOR, format_token, hash_secret
-from luota_svc.rules.route_targets import destination_of
-from luota_svc.store import drills, keys, monitors, workspaces
+from luota_svc.rules.route_targets import destination_of, shown_target
+from luota_svc.store import drills, keys, monitors, routes, workspaces
 from luota_svc.store.database import Unit
+from luota_svc.store.routes import Sealed
 from luota_svc.usecases.changes import Change, keep_audit
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.monitors import remove_held
@@ -129,16 +130,14 @@ async def _make_monitor(at: Installation, unit: Unit, drill: Drill) -> str:
 
 
 async def _make_route(at: Installation, unit: Unit, drill: Drill) -> None:
-    url = receiver_url(at.public_url, drill.id)
-    target = {"url": url}
-    await drills.insert(
-        unit,
-        drill,
-        name="Drill",
-        target=at.vault.seal(target),
-        target_mask=url,
-        destination=destination_of(RouteKind.WEBHOOK, target),
-    )
+    target = {"url": receiver_url(at.public_url, drill.id)}
+    kind = RouteKind.WEBHOOK
+    sealed = Sealed(at.vault.seal(target), shown_target(kind, target), destination_of(kind, target))
+    settings = RouteSettings("Drill", kind, monitor_ids=frozenset({drill.monitor_id}))
+    # Nobody reads there, so that it has no pace.
+    await routes.keep_destination(unit, drill.workspace_id, sealed.destination, per_second=10, paced=False)
+    await routes.insert(unit, drill.route_id, drill.workspace_id, settings, sealed, drill.created_at)
+    await drills.insert(unit, drill)
 
 
 async def _end(at: Installation, unit: Unit, drill: Drill, author: Author) -> None:
