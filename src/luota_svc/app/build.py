@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from luota_svc.app.delivery import Delivery, build_delivery
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.readiness import Readiness
@@ -94,33 +95,52 @@ class _Service:
     upkeep: Upkeep
     pulse: Pulse
     sweeper: Sweeper
+    # Of a process that also tells people.
+    delivery: Delivery | None
 
 
 async def build(settings: Settings, clock: Clock, logging: Logging) -> Application:
-    """Build and start every room. A failure stops what was started and leaves as it came (OSError, AddressTaken).
+    """Build and start the doors. A failure stops what was started and leaves as it came (OSError, AddressTaken).
 
     Nothing waits for PostgreSQL or Redis: the doors open not ready and answer 503 until the database is there.
     """
+    return await _build_or_stop(settings, clock, logging, with_workers=False)
+
+
+async def build_with_workers(settings: Settings, clock: Clock, logging: Logging) -> Application:
+    """Build and start the doors and a worker in one process, as `dev` has them; else as `build`."""
+    return await _build_or_stop(settings, clock, logging, with_workers=True)
+
+
+async def _build_or_stop(settings: Settings, clock: Clock, logging: Logging, *, with_workers: bool) -> Application:
     lifecycle = Lifecycle(total_seconds=settings.stop.stop_seconds)
     try:
-        return await _build(settings, clock, logging, lifecycle)
+        return await _build(settings, clock, logging, lifecycle, with_workers=with_workers)
     except BaseException:
         await lifecycle.stop()
         raise
 
 
-async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: Lifecycle) -> Application:
+async def _build(
+    settings: Settings, clock: Clock, logging: Logging, lifecycle: Lifecycle, *, with_workers: bool
+) -> Application:
     """First what serves, then the doors in front of it: they open last and close first."""
     metrics = Metrics(version=version("luota"))
     logging.sink.tell_dropped(metrics.log_lines_dropped)
     tracing = build_tracing(os.environ, version=version("luota"), on_spans=metrics.spans)
     lifecycle.on_stop("telemetry", lambda: asyncio.to_thread(tracing.shutdown), 4.0)
-    behind = await _build_service(settings, clock, metrics, tracing, lifecycle)
+    behind = await _build_service(settings, clock, metrics, tracing, lifecycle, with_workers=with_workers)
     return await _open_doors(settings, clock, logging, metrics, tracing, lifecycle, behind)
 
 
 async def _build_service(
-    settings: Settings, clock: Clock, metrics: Metrics, tracing: Tracing, lifecycle: Lifecycle
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    tracing: Tracing,
+    lifecycle: Lifecycle,
+    *,
+    with_workers: bool,
 ) -> _Service:
     assert settings.database.url is not None, "serve requires LUOTA_DATABASE_URL"
     assert settings.redis.url is not None, "serve requires LUOTA_REDIS_URL"
@@ -193,7 +213,10 @@ async def _build_service(
     pulse = Pulse(Liveness(batches, clock, moving=lambda: lanes.moving).beat, every_seconds=BEAT_SECONDS)
     lifecycle.on_stop("pulse", pulse.stop, 3.0)
     sweeper = await build_sweeper(url, installation, metrics, lifecycle)
-    return _Service(installation, core, recorder, upkeep, pulse, sweeper)
+    delivery = None
+    if with_workers:
+        delivery = await build_delivery(settings, installation, sweeper, metrics, tracing, lifecycle)
+    return _Service(installation, core, recorder, upkeep, pulse, sweeper, delivery)
 
 
 async def _open_doors(
@@ -227,6 +250,8 @@ async def _open_doors(
         # The first word that this process takes signals also keeps the time in which nobody did.
         behind.pulse.start()
         behind.sweeper.start()
+        if behind.delivery is not None:
+            behind.delivery.start()
 
     readiness = Readiness(database, grpc.set_ready, prepare=prepare)
     app = build_app(
