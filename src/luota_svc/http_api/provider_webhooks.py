@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -20,18 +20,11 @@ _SIGNATURE: Final = b"x-pagerduty-signature"
 _TAKEN: Final = b'{"status":"ok"}'
 
 
-class _Agent(Struct):
-    summary: str | None = None
-
-
-class _Data(Struct):
-    incident_key: str | None = None
-
-
 class _Event(Struct):
     event_type: str
-    agent: _Agent | None = None
-    data: _Data | None = None
+    # Whatever they hold beyond what is read is the vendor's to change.
+    agent: Any = None
+    data: Any = None
 
 
 class _Webhook(Struct):
@@ -76,6 +69,9 @@ def _read_pagerduty(body: bytes) -> ProviderEvent | None:
         event = _DECODER.decode(body).event
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    key = event.data.incident_key if event.data else None
-    agent = event.agent.summary if event.agent else None
-    return ProviderEvent(event.event_type, key or "", agent or "")
+    return ProviderEvent(event.event_type, _text(event.data, "incident_key"), _text(event.agent, "summary"))
+
+
+def _text(thing: Any, name: str) -> str:
+    value = thing.get(name) if isinstance(thing, dict) else None
+    return value if isinstance(value, str) else ""
