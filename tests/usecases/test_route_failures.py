@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,10 +11,12 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.builders import World
+from tests.postroom import OVERLOADED, TOOK_IT, post_room
 from tests.usecases.outbox import delivery, incident, stands
 
 from luota_svc.telemetry import names
 from luota_svc.usecases.delivery_expiry import expire_deliveries
+from luota_svc.usecases.delivery_notes import note_deliveries
 from luota_svc.usecases.route_failures import BATCH_MAX, tell_fallbacks
 
 
@@ -242,3 +245,31 @@ async def test_each_workspace_has_its_own(installation, rows):
 
     told = {(duty["workspace_id"], duty["about_route_id"], duty["route_id"]) for duty in failures(rows)}
     assert told == {(rows.workspace_id, dead, ours), (theirs, their_dead, their_fallback)}
+
+
+async def test_a_dead_routes_alert_reaches_the_fallback_route_and_its_incidents_timeline(database_url):
+    async with post_room(database_url) as room:
+        dead = room.route(name="Dead")
+        fallback = room.route("https://elsewhere.example/b", name="Fallback", fallback=True)
+        about = room.incident()
+        room.duty(dead, about)
+        outbox = room.outbox()
+        ended = room.clock.now() + timedelta(minutes=10, seconds=30)
+        reached = []
+        while room.clock.now() < ended:
+            for each in (await outbox.claim(32)).claimed:
+                await room.settle(outbox, OVERLOADED if each.route_id == dead else TOOK_IT, each)
+                if each.route_id == fallback:
+                    reached.append((room.clock.now(), each))
+            await tell_fallbacks(room.installation)
+            await note_deliveries(room.installation)
+            room.clock.advance(5)
+
+        ((at, alert),) = reached
+        assert ended - timedelta(seconds=30) <= at <= ended
+        metadata = json.loads(alert.content)["metadata"]
+        assert (metadata["reason"], metadata["failedRoute"]["id"]) == ("route_failure", str(dead))
+        assert str(about) in alert.content.decode()
+        entries = room.world.rows("SELECT detail FROM incident_events WHERE incident_id = %s ORDER BY number", about)
+        assert entries[0]["detail"].startswith("Dead: failed_retrying, next attempt ")
+        assert entries[-1]["detail"] == "Fallback (route_failure): delivered"
