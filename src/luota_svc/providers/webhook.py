@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import logging
 import traceback
@@ -97,10 +98,10 @@ def standard_signature(secret: str, message_id: str, timestamp: str, body: bytes
 
 def _standard_key(secret: str) -> bytes:
     if secret.startswith(_STANDARD_PREFIX):
-        try:
-            return base64.b64decode(secret.removeprefix(_STANDARD_PREFIX), validate=True)
-        except binascii.Error:
-            pass
+        # With or without its padding, as the published verifiers take it.
+        text = secret.removeprefix(_STANDARD_PREFIX).rstrip("=")
+        with contextlib.suppress(binascii.Error):
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True) or secret.encode()
     return secret.encode()
 
 
