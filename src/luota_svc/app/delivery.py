@@ -18,12 +18,14 @@ from luota_svc.providers.pagerduty import PagerDutyProvider
 from luota_svc.providers.slack import SlackProvider
 from luota_svc.providers.webhook import WebhookProvider
 from luota_svc.rules.address_guard import host_refusal, refusal
+from luota_svc.rules.drills import is_receiver
 from luota_svc.rules.redaction import redact_text
 from luota_svc.store.database import Database
 from luota_svc.store.wake import Ear
 from luota_svc.usecases.deliveries import Outbox
 from luota_svc.usecases.delivery_expiry import expire_deliveries
 from luota_svc.usecases.delivery_notes import note_deliveries
+from luota_svc.usecases.drills import end_expired_drills
 from luota_svc.usecases.inbox import keep_message
 from luota_svc.usecases.refreshing import claim_refreshes
 from luota_svc.usecases.route_failures import tell_fallbacks
@@ -134,6 +136,7 @@ async def build_delivery(
     fallbacks: Mapping[str, Callable[[], Awaitable[int]]] = {
         "route failures": partial(tell_fallbacks, at, on_untold=metrics.route_failures_untold),
         "delivery expiry": partial(expire_deliveries, at),
+        "drills": partial(end_expired_drills, at),
     }
     following = Sweeper(fallbacks, full=200, look_seconds=_FALLBACK_SECONDS)
     pulse = Pulse(tell_standing, every_seconds=_STANDING_SECONDS)
@@ -188,6 +191,7 @@ def _client(settings: Settings, clock: Clock) -> GuardedClient:
         ca_file=delivery.ca_file,
         proxy_url=delivery.proxy_url.reveal() if delivery.proxy_url else None,
         allow_http=delivery.allow_http,
+        exempt=partial(is_receiver, public_url=settings.doors.public_url),
         clock=clock,
     )
 

@@ -80,11 +80,17 @@ def _dev_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--grpc-port", type=_port, default=50051, help="port of the gRPC door (default 50051)")
 
 
+def _drill_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--url", help="the HTTP door of a Luota that runs (default: that of dev in --state-dir)")
+    command.add_argument("--workspace", metavar="ID", help="where to drill (default: the only one that the token sees)")
+    command.add_argument("--state-dir", type=Path, default=Path(".luota"), help="of a running dev (default .luota)")
+
+
 def _check_config_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--for",
         dest="purpose",
-        choices=("serve", "work", "migrate", "bootstrap", "dev"),
+        choices=("serve", "work", "migrate", "bootstrap", "rotate-encryption", "dev"),
         default="serve",
         help="the command whose needs are checked (default serve)",
     )
@@ -94,10 +100,12 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "dev": ("run Luota with private servers of its own, to try it", _dev_options),
     "serve": ("run the HTTP and gRPC doors", _no_options),
     "work": ("judge silence and tell people; any number of workers may run", _no_options),
+    "drill": ("fail on purpose, from end to end, and show that somebody would be told", _drill_options),
     "migrate": ("bring the database up to this version", _no_options),
     "bootstrap": (
         "make an admin's operator token and print it once, or store the one of LUOTA_BOOTSTRAP_TOKEN_FILE",
         _no_options,
     ),
+    "rotate-encryption": ("seal what alert routes keep secret with the first of LUOTA_ENCRYPTION_KEYS", _no_options),
     "check-config": ("show the settings, or every problem at once", _check_config_options),
 }
