@@ -8,6 +8,7 @@ outlives the seconds that its request names, whatever it does.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -114,7 +115,8 @@ def _serve(peer: socket.socket) -> None:
 def _end_with(peer: socket.socket) -> None:
     """End this process as soon as the provider has let go of it: it died, or waits no longer."""
     watched = select.poll()
-    watched.register(peer, select.POLLRDHUP)
+    # Elsewhere than on Linux a hang-up is told without being asked for.
+    watched.register(peer, getattr(select, "POLLRDHUP", 0))
     watched.poll()
     os._exit(1)
 
@@ -123,7 +125,9 @@ def _bound(seconds: float) -> None:
     """Bound this process: the alarm's own action ends it, even where it runs no Python."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES_MAX, _MEMORY_BYTES_MAX))
+    with contextlib.suppress(OSError, ValueError):
+        # macOS knows it and does not take it.
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES_MAX, _MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
