@@ -65,7 +65,7 @@ CASES = {
         "worker": "'w'",
         "lease_seconds": "45",
     },
-    "take_over": {"now": "now()", "most": "64", "lost_most": "20", "lease_seconds": "45"},
+    "take_over": {"now": "now()", "most": "64", "lost_most": "20", "lease_seconds": "45", "fallback_seconds": "600"},
     "lock_settled": IDS,
     "make_due": {**KEYS, "now": "now()"},
     "next_due": {"now": "now()"},

@@ -220,9 +220,17 @@ async def note_claims(unit: Unit, claims: Sequence[Claims]) -> None:
         )
 
 
-async def take_over(unit: Unit, now: datetime, *, most: int, lost_most: int, lease_seconds: float) -> int:
+async def take_over(
+    unit: Unit, now: datetime, *, most: int, lost_most: int, lease_seconds: float, fallback_seconds: float
+) -> int:
     """Free duties whose lease ran out, each with a lost attempt; return how many."""
-    words = {"now": now, "most": most, "lost_most": lost_most, "lease_seconds": lease_seconds}
+    words = {
+        "now": now,
+        "most": most,
+        "lost_most": lost_most,
+        "lease_seconds": lease_seconds,
+        "fallback_seconds": fallback_seconds,
+    }
     return len(await unit.rows(SQL["take_over"], words))
 
 

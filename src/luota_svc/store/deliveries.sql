@@ -210,7 +210,10 @@ SET state = CASE WHEN lost.spent THEN 'cancelled' WHEN lost.ends THEN 'failed_te
     lease_until = NULL,
     worker = NULL,
     first_failed_at = coalesce(d.first_failed_at, %(now)s),
-    fallback_due_at = CASE WHEN lost.ends AND d.reason NOT IN ('test', 'drill', 'route_failure') THEN %(now)s::timestamptz
+    fallback_due_at = CASE WHEN d.reason IN ('test', 'drill', 'route_failure') OR lost.spent THEN NULL
+                           WHEN lost.ends THEN %(now)s::timestamptz
+                           WHEN d.first_failed_at IS NULL
+                               THEN %(now)s::timestamptz + make_interval(secs => %(fallback_seconds)s)
                            ELSE d.fallback_due_at END,
     last_error = 'The worker was gone before it said what became of the attempt; it may have arrived',
     unnoted = true

@@ -14,7 +14,7 @@ from luota_svc.model.destinations import Breaker, Destination
 from luota_svc.model.routes import Target
 from luota_svc.rules import breaker as breakers
 from luota_svc.rules.pace import after_message, pace
-from luota_svc.rules.retry import Settled, settle
+from luota_svc.rules.retry import FALLBACK_AFTER, Settled, settle
 from luota_svc.store import deliveries
 from luota_svc.store.database import Unit
 from luota_svc.store.deliveries import Claims, FreeDestination, Held, Room, RouteWord, SettledRow, Standing, TakenRow
@@ -74,7 +74,12 @@ class Outbox:
         """Free duties whose worker is gone; return how many. Raises Unavailable."""
         async with self._at.database.unit() as unit:
             return await deliveries.take_over(
-                unit, self._at.clock.now(), most=SETTLE_MOST, lost_most=_LOST_MOST, lease_seconds=LEASE_SECONDS
+                unit,
+                self._at.clock.now(),
+                most=SETTLE_MOST,
+                lost_most=_LOST_MOST,
+                lease_seconds=LEASE_SECONDS,
+                fallback_seconds=FALLBACK_AFTER.total_seconds(),
             )
 
     async def claim(self, most: int) -> Claim:
@@ -223,11 +228,13 @@ def _plan(destination: FreeDestination, now: datetime) -> _Plan:
         return _Plan(destination, room, first_words=max(room, 0), gather=False, goes_at=waits_for_rate)
     paced = pace(destination.pace, waiting=destination.waiting, critical=destination.critical, now=now)
     held = paced.goes_at > now
+    gather = paced.gather and not held and room > 0
     return _Plan(
         destination,
         room,
-        first_words=0 if held else 1,
-        gather=paced.gather and not held and room > 0,
+        # Of what was gathered one duty a route is left, and one more of what ended: they go together.
+        first_words=0 if held else room if gather else 1,
+        gather=gather,
         goes_at=paced.goes_at if held else waits_for_rate,
     )
 
