@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -77,6 +78,12 @@ def host_refusal(host: str, allowed: Sequence[Network]) -> str | None:
     Judged are addresses in any spelling that a library somewhere takes for one (`0x7f.1`, `2130706433`, digits of other
     scripts) and the names of this machine. Every other name is judged by where it leads, when that is dialled.
     """
+    return _host_refusal(host, tuple(allowed))
+
+
+# Before every attempt the few hosts that routes have are judged again.
+@lru_cache(maxsize=1024)
+def _host_refusal(host: str, allowed: tuple[Network, ...]) -> str | None:
     plain = _plain(host)
     networks = [_unmapped(network) for network in allowed]
     try:
