@@ -13,7 +13,14 @@ from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.model.incidents import IncidentKind, IncidentState
 from luota_svc.model.monitors import Severity
 from luota_svc.model.routes import RouteMatch
-from luota_svc.rules.routing import EXPIRES_AFTER, NOTHING, matching, route_change, route_reminder
+from luota_svc.rules.routing import (
+    EXPIRES_AFTER,
+    NOTHING,
+    matching,
+    route_acknowledgement,
+    route_change,
+    route_reminder,
+)
 
 NOW = datetime(2026, 5, 25, 12, tzinfo=UTC)
 WORKSPACE, OTHER_WORKSPACE, MONITOR, OTHER_MONITOR, INCIDENT = (UUID(int=n) for n in range(1, 6))
@@ -230,3 +237,33 @@ def test_after_a_resolve_no_route_has_two_live_duties_about_one_incident(rows):
     assert len({duty.route.id for duty in routing.duties}) == len(routing.duties)
     for duty in routing.duties:
         assert duty.sequence > max((row.sequence for row in before if row.route_id == duty.route.id), default=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "hears"),
+    [
+        ([], False),
+        ([(DeliveryReason.OPENED, DeliveryState.DELIVERED)], True),
+        ([(DeliveryReason.ROUTE_FAILURE, DeliveryState.DELIVERED)], True),
+        ([(DeliveryReason.OPENED, DeliveryState.PENDING)], False),
+        ([(DeliveryReason.OPENED, DeliveryState.FAILED_TERMINAL)], False),
+        ([(DeliveryReason.OPENED, DeliveryState.CANCELLED)], False),
+        (
+            [
+                (DeliveryReason.OPENED, DeliveryState.DELIVERED),
+                (DeliveryReason.REMINDER, DeliveryState.FAILED_RETRYING),
+            ],
+            False,
+        ),
+    ],
+)
+def test_an_acknowledgement_follows_what_was_delivered_unless_a_word_is_coming(before, hears):
+    pager = route(1)
+    rows = [told(number, pager, reason, state, number) for number, (reason, state) in enumerate(before, 1)]
+    change = replace(OPENED, state=IncidentState.ACKNOWLEDGED, opened_here=False)
+    routed = route_acknowledgement(change, [pager, route(2)], rows, NOW)
+    assert [(duty.route.id, duty.reason, duty.sequence, duty.due_at) for duty in routed] == (
+        [(pager.id, DeliveryReason.REMINDER, len(before) + 1, NOW)] if hears else []
+    )
+    off = replace(pager, enabled=False)
+    assert route_acknowledgement(change, [off], rows, NOW) == ()

@@ -301,3 +301,46 @@ async def test_the_path_takes_posts_alone_and_a_malformed_id_is_no_path(door):
     await connection.send(request_bytes("POST", "/v1/providers/pagerduty/x"))
     assert (await connection.response()).status == 404
     await connection.close()
+
+
+def told_of(at: Stage, incident: UUID, *routes: UUID) -> None:
+    """Let routes have been told that an incident opened."""
+    for route in routes:
+        delivery = at.clock.new_id()
+        at.world.rows(
+            "INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at,"
+            " expires_at, settled_at) SELECT %s, workspace_id, id, destination, 'opened', 'delivered', 3, now(), now(),"
+            " now() FROM alert_routes WHERE id = %s",
+            delivery,
+            route,
+        )
+        at.world.rows("INSERT INTO delivery_incidents VALUES (%s, %s, %s, 1, false)", delivery, incident, route)
+
+
+def coming(at: Stage, incident: UUID) -> dict[UUID, tuple[str, str | None]]:
+    rows = at.world.rows(
+        "SELECT d.route_id, d.reason, d.request_id"
+        " FROM deliveries d JOIN delivery_incidents di ON di.delivery_id = d.id"
+        " WHERE di.incident_id = %s AND di.live",
+        incident,
+    )
+    return {row["route_id"]: (row["reason"], row["request_id"]) for row in rows}
+
+
+async def test_a_pager_that_was_told_hears_that_somebody_has_it_in_luota(at, door):
+    _, incident = await opened(at)
+    hook = pagerduty(at, kind="webhook")
+    told_of(at, incident, door.route, hook)
+    await at.acknowledge(incident)
+    assert [reason for reason, _ in coming(at, incident).values()] == ["reminder"]
+    assert set(coming(at, incident)) == {door.route}
+    await at.acknowledge(incident, 600)
+    assert set(coming(at, incident)) == {door.route}
+
+
+async def test_the_pager_that_brought_an_acknowledgement_is_not_told_of_it_but_the_others_are(at, door):
+    _, incident = await opened(at)
+    other = pagerduty(at)
+    told_of(at, incident, door.route, other)
+    answer = await door.tell("incident.acknowledged", incident)
+    assert coming(at, incident) == {other: ("reminder", answer.request_id)}

@@ -115,6 +115,24 @@ def route_reminder(
     )
 
 
+def route_acknowledgement(
+    change: IncidentChange, routes: Iterable[RouteMatch], told: Iterable[ToldRoute], now: datetime
+) -> tuple[RoutedDuty, ...]:
+    """Decide which of `routes`, whose providers follow an incident's state, hear that somebody has it.
+
+    Those that were told of it. A word that is coming says so itself, as it is composed when it goes. It travels as a
+    reminder, which is what it is to everybody who reads of it later.
+    """
+    before = [row for row in told if row.incident_id == change.incident_id]
+    coming = {row.route_id for row in before if row.state in _LIVE}
+    heard = {row.route_id for row in before if row.state == DeliveryState.DELIVERED} - coming
+    return tuple(
+        RoutedDuty(route, DeliveryReason.REMINDER, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
+        for route in routes
+        if route.id in heard and route.enabled
+    )
+
+
 def _opened(change: IncidentChange, routes: Sequence[RouteMatch], now: datetime) -> tuple[RoutedDuty, ...]:
     duties = []
     for route in matching(change, routes):

@@ -24,6 +24,7 @@ from luota_svc.rules.redaction import redact_text
 from luota_svc.store import incidents, monitors, workspaces
 from luota_svc.store.database import Unit
 from luota_svc.store.incidents import HeldIncident
+from luota_svc.usecases.acknowledging import tell_acknowledged
 from luota_svc.usecases.changes import Change, check_version, future_instant, keep_audit
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import Author, Operator, admit, found
@@ -87,6 +88,7 @@ async def acknowledge_incident(
             return
         check_version(Missing.INCIDENT, held.version, version)
         await acknowledge_held(at, unit, author, held, end, note)
+        await tell_acknowledged(at, unit, held, author)
 
     return await _change(at, call, incident_id, "incident.acknowledge", write)
 

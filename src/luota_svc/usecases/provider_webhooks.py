@@ -17,6 +17,7 @@ from luota_svc.store import incidents, provider_webhooks
 from luota_svc.store.database import Unit
 from luota_svc.store.incidents import HeldIncident
 from luota_svc.store.vault import CannotOpen
+from luota_svc.usecases.acknowledging import tell_acknowledged
 from luota_svc.usecases.incidents import acknowledge_held, change_held, resolve_by_hand
 from luota_svc.usecases.installation import Installation
 from luota_svc.usecases.operator_admission import Author
@@ -86,6 +87,7 @@ async def _follow(
         # Whoever has it keeps it: PagerDuty says this too when it was Luota that told it.
         if before.state is IncidentState.OPEN:
             await acknowledge_held(at, unit, author, held, None, note)
+            await tell_acknowledged(at, unit, held, author, but=UUID(author.actor.id))
 
     async def resolve(unit: Unit, author: Author, held: HeldIncident, _before: Incident) -> None:
         if not held.resolved:
