@@ -95,3 +95,21 @@ def test_dev_may_tell_receivers_on_its_own_machine():
     delivery = load({"LUOTA_DELIVERY_ALLOWED_SUBNETS": "10.0.0.0/8"}).with_receivers_here().delivery
     assert delivery.allow_http
     assert [str(network) for network in delivery.allowed_subnets] == ["10.0.0.0/8", "127.0.0.0/8", "::1/128"]
+
+
+def test_another_monitors_address_is_kept_and_shown_as_far_as_its_host():
+    url = "https://hc.example.org/ping/0197b2c4-5ecr-7000?rid=s3cret"
+    settings = load({"LUOTA_DEADMAN_URL": url})
+    assert settings.delivery.deadman_url is not None
+    assert settings.delivery.deadman_url.reveal() == url
+    [shown] = [each.value for each in effective(settings) if each.name == "LUOTA_DEADMAN_URL"]
+    assert shown == "https://hc.example.org/***"
+    assert {url, "ping/0197b2c4-5ecr-7000", "rid=s3cret"} <= set(settings.secrets())
+    assert load({}).delivery.deadman_url is None
+
+
+@pytest.mark.parametrize(
+    "url", ["hc.example.org/x", "ftp://hc.example.org/", "https://", "https://a:b@hc.example.org/x"]
+)
+def test_what_is_no_address_of_another_monitor_is_refused_without_showing_it(url):
+    assert "a:b" not in refused("LUOTA_DEADMAN_URL", url)

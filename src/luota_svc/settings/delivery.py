@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from luota_svc.settings.values import Secret, read_url
+from luota_svc.settings.values import MASK, Secret, read_url
 
 _FLAGS: Final = {
     "yes": True,
@@ -53,6 +53,31 @@ def read_proxy_url(text: str) -> Secret:
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("must end after the host and the port; is a password not escaped?")
     return secret
+
+
+class PathSecret(Secret):
+    """A URL that whoever knows it may use: no more than its host is shown."""
+
+    __slots__ = ()
+
+    def masked(self) -> str:
+        """Return the URL as far as its host."""
+        parts = urlsplit(self.reveal())
+        return f"{parts.scheme}://{parts.hostname}/{MASK}"
+
+    def passwords(self) -> list[str]:
+        """Return what logs must not hold: all of it, and all that follows the host."""
+        parts = urlsplit(self.reveal())
+        return [each for each in (self.reveal(), parts.path.strip("/"), parts.query) if each]
+
+
+def read_deadman_url(text: str) -> Secret:
+    """Read the URL of another monitor; its path is its secret."""
+    read_url("http", "https")(text)
+    parts = urlsplit(text)
+    if not parts.hostname or parts.username is not None or parts.fragment:
+        raise ValueError("must name a host, and hold no user and no fragment")
+    return PathSecret(text)
 
 
 def read_delays(text: str) -> tuple[int, ...]:

@@ -66,6 +66,7 @@ class DeliverySettings:
     proxy_url: Secret | None
     # Before each attempt, in seconds.
     retry_delays: tuple[int, ...]
+    deadman_url: Secret | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,13 @@ class Settings:
         """Return what the log's scrubber must know: every token and key, and the password of every URL."""
         urls = [
             url
-            for url in (self.database.url, self.redis.url, self.smtp.url, self.delivery.proxy_url)
+            for url in (
+                self.database.url,
+                self.redis.url,
+                self.smtp.url,
+                self.delivery.proxy_url,
+                self.delivery.deadman_url,
+            )
             if url is not None
         ]
         passwords = [password for url in urls for password in url.passwords()]

@@ -234,6 +234,18 @@ SETTINGS: Final = (
         "many attempts are made.",
     ),
     Setting(
+        "LUOTA_DEADMAN_URL",
+        "delivery",
+        "deadman_url",
+        delivery.read_deadman_url,
+        None,
+        "secret URL",
+        "Address of a monitor elsewhere. Each process that tells people sends it a POST every minute while silence is "
+        "judged and alerts go out; when it hears nothing, Luota is down. `LUOTA_DELIVERY_ALLOWED_SUBNETS` and "
+        "`LUOTA_DELIVERY_ALLOW_HTTP` hold for it too.",
+        from_file=True,
+    ),
+    Setting(
         "LUOTA_BOOTSTRAP_TOKEN",
         "bootstrap",
         "token",
