@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,10 @@ from tests.servers import ENCRYPTION_KEY, Databases, empty
 from tests.witness import WITNESS
 
 from luota_svc.app.build import Application, build
-from luota_svc.clock import RealClock
+from luota_svc.clock import Clock, RealClock
 from luota_svc.embedded import PrivateServers
-from luota_svc.settings import load
-from luota_svc.telemetry.logs import configure_logging
+from luota_svc.settings import Settings, load
+from luota_svc.telemetry.logs import Logging, configure_logging
 
 WAIT = 10.0
 # So few that a case can use them up, so many that no other case does: each scene knocks from an address of its own.
@@ -80,7 +80,12 @@ class Luota:
 
 @asynccontextmanager
 async def running_luota(
-    database_url: str, redis_url: str, *, dev_file: Path | None = None, **environment: str
+    database_url: str,
+    redis_url: str,
+    *,
+    dev_file: Path | None = None,
+    build: Callable[[Settings, Clock, Logging], Awaitable[Application]] = build,
+    **environment: str,
 ) -> AsyncIterator[Luota]:
     """Compose as `serve` does, or as `dev` where its file is given."""
     env = {

@@ -156,14 +156,20 @@ class Tracing:
             span.set(names.ATTR_REQUEST_ID, request_id)
         return span
 
-    def child_span(self, name: str, parent: str | None, attributes: Mapping[str, Attribute] | None = None) -> Span:
-        """Start a span under a traceparent of ours (None or unsampled: a span that only hands the ids on)."""
+    def child_span(
+        self, name: str, parent: str | None, attributes: Mapping[str, Attribute] | None = None, *, linked: bool = False
+    ) -> Span:
+        """Start a span under a traceparent of ours (None or unsampled: a span that only hands the ids on).
+
+        `linked`: the parent ended long before, so the span links to it too, as messaging's conventions ask.
+        """
         if parent is None:
             return Span(self._unsampled(None))
         if self._tracer is None or not _is_sampled(parent):
             return Span(parent)
         context = _context_of(parent, remote=False)
-        sdk = self._tracer.start_span(name, context=context, attributes=attributes)
+        links = [otel.Link(_span_context_of(parent, remote=False))] if linked else None
+        sdk = self._tracer.start_span(name, context=context, attributes=attributes, links=links)
         return Span(_traceparent_of(sdk), sdk)
 
     def batch_span(self, name: str, members: Iterable[str | None]) -> Span:

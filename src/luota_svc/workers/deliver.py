@@ -242,7 +242,7 @@ class Deliverer:
     def _span(self, claimed: Claimed) -> Span:
         """Start the first attempt's span within its cause's trace; a later one is its own trace, which links back."""
         if claimed.first_attempt_traceparent is None:
-            span = self._tracing.child_span(names.SPAN_DELIVER, claimed.traceparent)
+            span = self._tracing.child_span(names.SPAN_DELIVER, claimed.traceparent, linked=True)
         else:
             span = self._tracing.batch_span(
                 names.SPAN_DELIVER, (claimed.traceparent, claimed.first_attempt_traceparent)
