@@ -16,6 +16,8 @@ from tests.witness import Witness
 
 # Made by other means than a secret that is used, so that this session's own witness does not know it.
 _SECRET = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+# As Standard Webhooks spells the same 32 bytes.
+_STANDARD = f"whsec_{base64.b64encode(base64.urlsafe_b64decode(_SECRET + '=')).decode()}"
 _PLANTED = f"wfop1.{uuid.uuid4()}.{_SECRET}"
 _IN_REQUESTS = """
 INSERT INTO requests (request_id, received_at, door, method, status, duration_ms, actor)
@@ -44,10 +46,18 @@ def seeing() -> Witness:
         (_IN_REQUESTS.format(at="now()"), _PLANTED, "requests", "actor"),
         (_IN_REQUESTS.format(at="'2020-01-01'"), _SECRET, "requests", "actor"),
         (_IN_AUDIT, json.dumps({"deep": [{"down": _PLANTED}]}), "audit_entries", "after"),
+        (_IN_AUDIT, json.dumps({"webhook": {"secret": _STANDARD}}), "audit_entries", "after"),
         (_IN_IDEMPOTENCY_KEYS, _SECRET.encode(), "idempotency_keys", "request_hash"),
         (_IN_IDEMPOTENCY_KEYS, base64.urlsafe_b64decode(_SECRET + "="), "idempotency_keys", "request_hash"),
     ],
-    ids=["token in text", "secret in a default partition", "token in JSON", "secret in bytes", "the 32 bytes"],
+    ids=[
+        "token in text",
+        "secret in a default partition",
+        "token in JSON",
+        "webhook secret",
+        "secret in bytes",
+        "the 32 bytes",
+    ],
 )
 def test_a_secret_in_a_row_is_found_and_shown_without_it(seeing, database_url, statement, value, table, column):
     assert seeing.kept_in(database_url) == []
@@ -73,6 +83,10 @@ def test_an_answer_may_hold_a_token_in_its_own_field_and_nowhere_else():
     assert witness.given_away() == []
     witness.answered("GET /v1/keys", 200, json.dumps({"name": _PLANTED}))
     assert len(witness.given_away()) == 1
+    witness.answered("POST /v1/routes", 201, json.dumps({"webhook": {"secret": _STANDARD}}))
+    assert len(witness.given_away()) == 1
+    witness.answered("GET /v1/routes", 200, json.dumps({"routes": [{"webhook": {"secret": _STANDARD}}]}))
+    assert len(witness.given_away()) == 2
 
 
 # What a test of this suite may do wrong, each in its own way.

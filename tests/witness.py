@@ -29,7 +29,7 @@ from luota_svc.telemetry.sink import LineSink
 
 _TOKEN = re.compile(r"wf(?:mn|ws|op)1\.[0-9a-f-]{36}\.([\w-]{43})", re.ASCII)
 # No name, id or hash in a line is as long, so that few lines are kept until the end.
-_LONG = re.compile(r"[\w-]{43,}", re.ASCII)
+_LONG = re.compile(r"[\w+/-]{43,}", re.ASCII)
 # How long a secret is as text, as its 32 bytes in hexadecimal digits, as its text's bytes in such.
 _LENGTHS = (43, 64, 86)
 _TABLES = """
@@ -56,13 +56,16 @@ class Witness:
     def knows(self, secret: str) -> None:
         """Note a secret of 32 bytes, and how it may stand in a column."""
         self._secrets.add(secret)
-        self._forms |= {secret, secret.encode().hex(), base64.urlsafe_b64decode(secret + "=").hex()}
+        raw = base64.urlsafe_b64decode(secret + "=")
+        self._forms |= {secret, secret.encode().hex(), raw.hex(), base64.b64encode(raw).decode().rstrip("=")}
 
     def answered(self, what: str, status: int, text: str) -> None:
-        """Hear an answer. Only a create or a rotation may hold a token, and only in its own `token`."""
+        """Hear an answer. Only a create or a rotation may hold a secret: its own `token`, or its webhook's `secret`."""
         if status < 300 and (token := _own_token(text)):
             self.uses(token)
             text = text.replace(token, "")
+        if status < 300 and (secret := _own_secret(text)):
+            text = text.replace(secret, "")
         self.hears(f"answer to {what}", [text])
 
     def hears(self, who: str, lines: Iterable[str]) -> None:
@@ -167,6 +170,17 @@ def _own_token(text: str) -> str:
         return ""
     token = content.get("token") if isinstance(content, dict) else None
     return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
+
+
+def _own_secret(text: str) -> str:
+    """Return a webhook's secret that an answer shows as its own; it was noted when it was made."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return ""
+    webhook = content.get("webhook") if isinstance(content, dict) else None
+    secret = webhook.get("secret") if isinstance(webhook, dict) else None
+    return secret if isinstance(secret, str) and secret.startswith("whsec_") else ""
 
 
 # The one of this worker's session; others are for the tests of a witness.

@@ -65,6 +65,7 @@ def test_check_config_names_every_problem_on_a_line_of_its_own_and_exits_2():
         ("serve", KEYED, 0),
         ("migrate", {"LUOTA_DATABASE_URL": URLS["LUOTA_DATABASE_URL"]}, 0),
         ("bootstrap", {"LUOTA_REDIS_URL": URLS["LUOTA_REDIS_URL"]}, 2),
+        ("rotate-encryption", {"LUOTA_DATABASE_URL": URLS["LUOTA_DATABASE_URL"]}, 2),
         ("dev", {}, 0),
     ],
 )

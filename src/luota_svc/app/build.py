@@ -13,6 +13,7 @@ from luota_svc.app.delivery import Delivery, build_delivery
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.readiness import Readiness
+from luota_svc.app.route_policy import target_policy
 from luota_svc.app.sweeping import build_sweeper
 from luota_svc.core.drills import DrillReceiver
 from luota_svc.core.inbox import Inbox
@@ -175,6 +176,7 @@ async def _build_service(
         limiter=limiter,
         public_url=settings.doors.public_url,
         vault=Vault([key.reveal() for key in settings.encryption.keys]),
+        targets=target_policy(settings),
     )
     recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)
     lifecycle.on_stop("request records", recorder.stop, 3.0)

@@ -19,6 +19,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "work": ("LUOTA_DATABASE_URL", "LUOTA_ENCRYPTION_KEYS"),
     "migrate": ("LUOTA_DATABASE_URL",),
     "bootstrap": ("LUOTA_DATABASE_URL",),
+    "rotate-encryption": ("LUOTA_DATABASE_URL", "LUOTA_ENCRYPTION_KEYS"),
     "dev": (),
 }
 
