@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from luota_svc.model.routes import RouteKind
 from luota_svc.providers.alertmanager import AlertmanagerProvider
 from luota_svc.providers.apprise import AppriseProvider
+from luota_svc.providers.deadman import DeadManPing
 from luota_svc.providers.email import EmailProvider
 from luota_svc.providers.http_client import GuardedClient
 from luota_svc.providers.inbox import InboxProvider
@@ -29,6 +30,7 @@ from luota_svc.usecases.drills import end_expired_drills
 from luota_svc.usecases.inbox import keep_message
 from luota_svc.usecases.refreshing import claim_refreshes
 from luota_svc.usecases.route_failures import tell_fallbacks
+from luota_svc.workers.deadman import DeadMan
 from luota_svc.workers.deliver import Deliverer, Hooks
 from luota_svc.workers.refresh import Refresher
 from luota_svc.workers.sweep import Pulse, Sweeper
@@ -66,29 +68,22 @@ class Loop(Protocol):
 class Delivery:
     """Everything of a process that tells people. Starts when the tables stand."""
 
-    def __init__(self, deliverer: Deliverer, sweepers: tuple[Sweeper, ...], loops: tuple[Loop, ...]) -> None:
+    def __init__(self, deliverer: Deliverer, loops: tuple[Loop, ...]) -> None:
         """Take the parts; built by `build_delivery`."""
         self._deliverer = deliverer
-        self._sweepers = sweepers
         self._loops = loops
 
     def start(self) -> None:
         """Begin to tell."""
         self._deliverer.start()
-        for loop in (*self._sweepers, *self._loops):
+        for loop in self._loops:
             loop.start()
-
-    def works(self) -> bool:
-        """Tell whether the outbox and what follows it could be looked at lately."""
-        return self._deliverer.turned_within(_TURN_SECONDS) and all(
-            sweeper.turned_within(_TURN_SECONDS) for sweeper in self._sweepers
-        )
 
 
 async def build_delivery(
     settings: Settings,
     installation: Installation,
-    sweeper: Sweeper,  # noqa: ARG001 - the dead-man ping will ask it
+    sweeper: Sweeper,
     metrics: Metrics,
     tracing: Tracing,
     lifecycle: Lifecycle,
@@ -148,7 +143,16 @@ async def build_delivery(
     lifecycle.on_stop("route failures", following.stop, 2.0)
     lifecycle.on_stop("delivery gauges", pulse.stop, 1.0)
     lifecycle.on_stop("ear", ear.stop, 1.0)
-    return Delivery(deliverer, (notes, following), (ear, pulse, refresher))
+    loops: list[Loop] = [notes, following, ear, pulse, refresher]
+    if settings.delivery.deadman_url is not None:
+        parts = (deliverer, notes, following, sweeper)
+        deadman = DeadMan(
+            DeadManPing(client, settings.delivery.deadman_url.reveal(), clean=_clean),
+            alive=lambda: all(part.turned_within(_TURN_SECONDS) for part in parts),
+        )
+        lifecycle.on_stop("dead-man", deadman.stop, 1.0)
+        loops.append(deadman)
+    return Delivery(deliverer, tuple(loops))
 
 
 def _senders(

@@ -166,6 +166,7 @@ class Deliverer:
         """Take one turn: claim what there is room for, and wait for the next reason to look."""
         free = IN_FLIGHT_MOST - len(self._attempts)
         if free <= 0:
+            self._turned_at = self._clock.monotonic()
             await _wait(self._wake, _POLL_SECONDS)
             self._wake.clear()
             return
