@@ -20,9 +20,9 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import certifi
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as NoAnswerYet
 
@@ -33,7 +33,7 @@ _READABLE: Final = tuple(
     os.path.realpath(path) + os.sep
     for path in {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), "/usr/share/zoneinfo"}
 )
-_READABLE_FILES: Final = frozenset({certifi.where(), "/dev/null", "/dev/urandom", "/etc/mime.types"})
+_READABLE_FILES: Final = frozenset({DEFAULT_CA_BUNDLE_PATH, "/dev/null", "/dev/urandom", "/etc/mime.types"})
 # Audit events of which no sending needs one, by what they begin with.
 _FORBIDDEN: Final = (
     "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.kill", "os.putenv",
@@ -45,7 +45,7 @@ _FORBIDDEN: Final = (
 
 def _authorities() -> ssl.SSLContext:
     context = ssl.create_default_context()
-    context.load_verify_locations(cafile=certifi.where())
+    context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     return context
 
 
