@@ -30,7 +30,7 @@ _ADVICE: Final = {
     403: "it forbids this: check the route's URL and secret",
     404: "nothing takes messages there: check the path of the route's URL",
     405: "it takes no POST there: check the path of the route's URL",
-    407: "a proxy before it wants a name and a password: see LUOTA_DELIVERY_PROXY_URL",
+    407: "a proxy before it wants a login: check LUOTA_DELIVERY_PROXY_URL",
     413: "the message is too large for it: it must take 256 KiB",
     415: "it takes no application/json",
 }
