@@ -6,9 +6,9 @@
 -- Names the destinations of the duties that have been due the longest. Index: deliveries_due.
 SELECT workspace_id, destination
 FROM deliveries
-WHERE next_attempt_at <= %(now)s
+WHERE next_attempt_at <= %(now)s::timestamptz
 ORDER BY next_attempt_at, id
-LIMIT %(most)s
+LIMIT %(most)s::int
 
 -- name: free_destinations
 -- Holds destinations with due duties, those that are named or all after a place in their order: how many duties wait, how
@@ -18,7 +18,7 @@ WITH RECURSIVE waiting AS (
     (
         SELECT d.workspace_id, d.destination
         FROM deliveries d
-        WHERE %(walk)s AND d.next_attempt_at IS NOT NULL
+        WHERE %(walk)s::bool AND d.next_attempt_at IS NOT NULL
           AND (d.workspace_id, d.destination) > (%(after_workspace)s::uuid, %(after_destination)s::bytea)
         ORDER BY d.workspace_id, d.destination
         LIMIT 1
@@ -45,7 +45,19 @@ SELECT t.workspace_id, t.destination, t.per_second, t.claimed_second, t.claimed_
         FROM deliveries d
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.lease_until IS NOT NULL) AS in_flight
 FROM named w
-JOIN destinations t ON t.workspace_id = w.workspace_id AND t.destination = w.destination
+-- One after the other, in their order and no further than the limit: a join would read all that wait first.
+CROSS JOIN LATERAL (
+    SELECT t.*
+    FROM destinations t
+    WHERE t.workspace_id = w.workspace_id AND t.destination = w.destination
+      AND (t.open_until IS NULL OR t.open_until <= %(now)s)
+      AND EXISTS (
+        SELECT 1
+        FROM deliveries d
+        WHERE d.workspace_id = w.workspace_id AND d.destination = w.destination AND d.next_attempt_at <= %(now)s
+      )
+    FOR NO KEY UPDATE SKIP LOCKED
+) t
 CROSS JOIN LATERAL (
     SELECT count(*) AS waiting, coalesce(bool_or(first.severity_rank = 4), false) AS critical
     FROM (
@@ -54,31 +66,26 @@ CROSS JOIN LATERAL (
         WHERE d.workspace_id = w.workspace_id AND d.destination = w.destination AND d.next_attempt_at <= %(now)s
           AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
         ORDER BY d.next_attempt_at, d.id
-        LIMIT %(crowd)s
+        LIMIT %(crowd)s::int
     ) first
 ) told
-WHERE (t.open_until IS NULL OR t.open_until <= %(now)s)
-  AND EXISTS (
-    SELECT 1
-    FROM deliveries d
-    WHERE d.workspace_id = w.workspace_id AND d.destination = w.destination AND d.next_attempt_at <= %(now)s
-  )
-LIMIT %(most)s
-FOR NO KEY UPDATE OF t SKIP LOCKED
+LIMIT %(most)s::int
 
 -- name: gather
 -- Lets one duty of a route tell what several were to tell: news of what broke together, news of what ended together.
--- The others are cancelled and name it. Index: deliveries_waiting.
+-- The others are cancelled and name it. What was frozen before (given back by a worker that stopped, told again by hand)
+-- goes by itself: it can name nobody else. Index: deliveries_waiting.
 WITH due AS MATERIALIZED (
     SELECT d.id, d.route_id, d.reason, d.severity_rank
     FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
     CROSS JOIN LATERAL (
         SELECT d.id, d.route_id, d.reason, d.severity_rank
         FROM deliveries d
-        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
+        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s::timestamptz
           AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
+          AND d.content IS NULL
         ORDER BY d.next_attempt_at, d.id
-        LIMIT %(most)s
+        LIMIT %(most)s::int
         FOR NO KEY UPDATE SKIP LOCKED
     ) d
 ), led AS (
@@ -116,7 +123,7 @@ WITH chosen AS MATERIALIZED (
         FROM (
             SELECT d.id
             FROM deliveries d
-            WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
+            WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s::timestamptz
               AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
             ORDER BY d.next_attempt_at, d.id
             LIMIT t.first_words
@@ -139,14 +146,14 @@ WITH chosen AS MATERIALIZED (
         LIMIT t.room
         FOR NO KEY UPDATE SKIP LOCKED
     ) d
-    LIMIT %(most)s
+    LIMIT %(most)s::int
 )
 UPDATE deliveries d
 SET state = 'sending',
     next_attempt_at = NULL,
     lease_token = d.lease_token + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
-    worker = %(worker)s
+    lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s::float8),
+    worker = %(worker)s::text
 FROM chosen c, alert_routes r
 WHERE d.id = c.id AND r.id = d.route_id
 RETURNING d.id, d.workspace_id, d.route_id, r.name AS route_name, r.kind, r.state AS route_state, d.destination, d.reason,
@@ -180,18 +187,18 @@ WHERE t.workspace_id = v.workspace_id AND t.destination = v.destination
 WITH lost AS MATERIALIZED (
     SELECT d.id, d.worker, d.lease_until,
            d.attempt_count + d.deferral_count + d.lost_count + 1 AS number,
-           d.lost_count + 1 >= %(lost_most)s AS ends,
+           d.lost_count + 1 >= %(lost_most)s::int AS ends,
            d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
                AND coalesce((SELECT false FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live LIMIT 1), true)
                AS spent
     FROM deliveries d
     WHERE d.lease_until < clock_timestamp()
     ORDER BY d.lease_until
-    LIMIT %(most)s
+    LIMIT %(most)s::int
     FOR NO KEY UPDATE OF d SKIP LOCKED
 ), kept AS (
     INSERT INTO delivery_attempts (delivery_id, number, started_at, outcome, error, worker, request_id)
-    SELECT lost.id, lost.number, lost.lease_until - make_interval(secs => %(lease_seconds)s), 'lost',
+    SELECT lost.id, lost.number, lost.lease_until - make_interval(secs => %(lease_seconds)s::float8), 'lost',
            'The worker was gone before it said what became of the attempt; it may have arrived', coalesce(lost.worker, ''),
            d.request_id
     FROM lost
@@ -225,7 +232,7 @@ RETURNING d.id
 -- Gives back what was claimed and not begun, under its lease.
 UPDATE deliveries d
 SET state = CASE WHEN d.first_failed_at IS NULL THEN 'pending' ELSE 'failed_retrying' END,
-    next_attempt_at = %(now)s,
+    next_attempt_at = %(now)s::timestamptz,
     lease_until = NULL,
     worker = NULL
 FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS v (id, lease_token)
@@ -260,28 +267,32 @@ FOR NO KEY UPDATE OF t
 
 -- name: write_settled
 -- Writes what became of duties, each under its lease; the caller holds their locks.
-UPDATE deliveries d
-SET state = v.state,
-    next_attempt_at = v.next_attempt_at,
-    settled_at = v.settled_at,
-    attempt_count = v.attempt_count,
-    deferral_count = v.deferral_count,
-    lease_until = NULL,
-    worker = NULL,
-    provider_id = coalesce(v.provider_id, d.provider_id),
-    last_error = v.last_error,
-    first_failed_at = v.first_failed_at,
-    fallback_due_at = v.fallback_due_at,
-    recipients = CASE WHEN v.recipients IS NULL THEN d.recipients ELSE string_to_array(v.recipients, E'\n') END,
-    first_attempt_traceparent = coalesce(d.first_attempt_traceparent, v.traceparent),
-    unnoted = true
-FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[], %(states)s::text[], %(next_attempt_at)s::timestamptz[],
-            %(settled_at)s::timestamptz[], %(attempt_counts)s::int[], %(deferral_counts)s::int[], %(provider_ids)s::text[],
-            %(last_errors)s::text[], %(first_failed_at)s::timestamptz[], %(fallback_due_at)s::timestamptz[],
-            %(recipients)s::text[], %(traceparents)s::text[])
-    AS v (id, lease_token, state, next_attempt_at, settled_at, attempt_count, deferral_count, provider_id, last_error,
-          first_failed_at, fallback_due_at, recipients, traceparent)
-WHERE d.id = v.id AND d.lease_token = v.lease_token AND d.state = 'sending'
+WITH settled AS (
+    UPDATE deliveries d
+    SET state = v.state,
+        next_attempt_at = v.next_attempt_at,
+        settled_at = v.settled_at,
+        attempt_count = v.attempt_count,
+        deferral_count = v.deferral_count,
+        lease_until = NULL,
+        worker = NULL,
+        provider_id = coalesce(v.provider_id, d.provider_id),
+        last_error = v.last_error,
+        first_failed_at = v.first_failed_at,
+        fallback_due_at = v.fallback_due_at,
+        recipients = CASE WHEN v.recipients IS NULL THEN d.recipients ELSE string_to_array(v.recipients, E'\n') END,
+        first_attempt_traceparent = coalesce(d.first_attempt_traceparent, v.traceparent),
+        unnoted = true
+    FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[], %(states)s::text[], %(next_attempt_at)s::timestamptz[],
+                %(settled_at)s::timestamptz[], %(attempt_counts)s::int[], %(deferral_counts)s::int[], %(provider_ids)s::text[],
+                %(last_errors)s::text[], %(first_failed_at)s::timestamptz[], %(fallback_due_at)s::timestamptz[],
+                %(recipients)s::text[], %(traceparents)s::text[])
+        AS v (id, lease_token, state, next_attempt_at, settled_at, attempt_count, deferral_count, provider_id, last_error,
+              first_failed_at, fallback_due_at, recipients, traceparent)
+    WHERE d.id = v.id AND d.lease_token = v.lease_token AND d.state = 'sending'
+    RETURNING 1
+)
+SELECT luota_assert_rows('write_settled', cardinality(%(ids)s), (SELECT count(*) FROM settled))
 
 -- name: deliver_late
 -- A provider took it although the lease had passed on: it is delivered, whoever holds it now.
@@ -290,7 +301,7 @@ SET state = 'delivered',
     next_attempt_at = NULL,
     lease_until = NULL,
     worker = NULL,
-    settled_at = %(now)s,
+    settled_at = %(now)s::timestamptz,
     provider_id = coalesce(v.provider_id, d.provider_id),
     last_error = NULL,
     fallback_due_at = NULL,
@@ -334,7 +345,7 @@ WHERE r.id = v.id AND r.deleted_at IS NULL
 -- name: make_due
 -- A route takes alerts again: what failed there before is tried now. What somebody else holds is left alone.
 UPDATE deliveries d
-SET next_attempt_at = %(now)s
+SET next_attempt_at = %(now)s::timestamptz
 FROM (
     SELECT w.id
     FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
@@ -348,12 +359,12 @@ WHERE d.id = waiting.id
 
 -- name: next_due
 -- When the next duty is due that no breaker stands before; the past for one that is due and waits for room.
-SELECT min(next_attempt_at) AS at FROM deliveries WHERE next_attempt_at > %(now)s
+SELECT min(next_attempt_at) AS at FROM deliveries WHERE next_attempt_at > %(now)s::timestamptz
 
 -- name: standing
 -- How the outbox stands, for the gauges. Indexes: deliveries_due, deliveries_leased.
 SELECT (SELECT min(d.due_at)
-        FROM (SELECT due_at, next_attempt_at FROM deliveries WHERE next_attempt_at <= %(now)s
+        FROM (SELECT due_at, next_attempt_at FROM deliveries WHERE next_attempt_at <= %(now)s::timestamptz
               ORDER BY next_attempt_at LIMIT 1000) d) AS oldest_due_at,
        (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE next_attempt_at IS NOT NULL LIMIT 10001) w) AS waiting,
        (SELECT count(*) FROM destinations WHERE open_until > %(now)s) AS breakers_open,
