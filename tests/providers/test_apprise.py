@@ -85,7 +85,7 @@ async def test_a_service_is_told_the_alert_with_its_link(provider: AppriseProvid
     alert = opened()
     assert seen.path == f"/hooks/{TOKEN}"
     assert seen.json["title"] == alert["subject"]
-    assert seen.json["message"] == f"{alert['text'].strip()}\n\n{alert['metadata']['links']['packet']}"
+    assert seen.json["message"] == f"{alert['text'].strip()}\n\n{alert['metadata']['links']['incident']}"
     assert seen.headers["user-agent"] == "Luota"
     assert seen.headers["accept-encoding"] == "identity"
 
@@ -120,7 +120,7 @@ async def test_a_long_alert_is_cut_where_the_service_cuts_and_keeps_its_link(
 ) -> None:
     alert = opened()
     alert["text"] = "A line of output that says little.\n" * 4_000
-    link = alert["metadata"]["links"]["packet"]
+    link = alert["metadata"]["links"]["incident"]
     assert (await tell(provider, told_by(receiver, "ntfy", "/topic"), alert)).kind is K.DELIVERED
     [seen] = receiver.seen
     told = seen.body.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -126,6 +127,16 @@ def test_a_scheme_has_a_twin_only_where_the_twin_speaks_tls() -> None:
         if service.over_tls is not None:
             twin = APPRISE_SERVICES[service.over_tls]
             assert (twin.module, twin.over_tls) == (service.module, None), scheme
+
+
+def test_the_urls_of_the_manual_may_be_had_and_can_be_read() -> None:
+    manual = Path(__file__).parents[2] / "docs" / "providers.md"
+    table = manual.read_text().partition("## The many others")[2].partition("The alert is told")[0]
+    urls = re.findall(r"`([a-z]+://[^`]+)`", table)
+    assert len(urls) == 8
+    for url in urls:
+        assert apprise_refusal(url) is None, url
+        assert apprise.Apprise.instantiate(url) is not None, url
 
 
 def test_kinds_of_our_own_are_not_told_through_the_library() -> None:

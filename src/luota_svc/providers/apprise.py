@@ -118,7 +118,7 @@ class AppriseProvider:
             "url": str(dispatch.target.get("url", "")),
             "title": " ".join(str(alert["subject"]).split())[:_TITLE_CHARACTERS_MAX],
             "body": str(alert["text"]).strip() or str(alert["subject"]),
-            "link": links["packet"] or links["incident"],
+            "link": links["incident"] or links["packet"],
             "type": _type_of(metadata),
             "allowHttp": self._allow_http,
             "proxyUrl": self._proxy_url,
