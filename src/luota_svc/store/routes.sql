@@ -79,7 +79,8 @@ SET open_until = %(now)s
 WHERE workspace_id = %(workspace_id)s AND destination = %(destination)s AND open_until > %(now)s
 
 -- name: lock_unfinished
--- Holds what a route is still to be told, in flight or waiting. Indexes: deliveries_waiting, deliveries_in_flight.
+-- Holds what a route is still to be told, in flight or waiting. Indexes: deliveries_of_route, or, where its past is long,
+-- deliveries_waiting and deliveries_in_flight.
 SELECT id
 FROM deliveries
 WHERE (workspace_id = %(workspace_id)s AND next_attempt_at IS NOT NULL AND route_id = %(route_id)s)
