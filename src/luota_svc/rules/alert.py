@@ -37,7 +37,7 @@ ALONE_BYTES_MAX: Final = 20 * 1024
 BYTES_MAX: Final = 96 * 1024
 
 # What an alert holds of others' words: as much as fits.
-_ROOMS: Final = (Room(2_000, 1_000, 16), Room(1_000, 400, 16), Room(400, 200, 4), Room(0, 80, 0))
+_ROOMS: Final = (Room(2_000, 1_000, 16, 5), Room(1_000, 400, 16, 5), Room(400, 200, 4, 5), Room(0, 80, 0, 1))
 _OTHERS_MOST: Final = 200
 _URL_MOST: Final = 2_048
 
@@ -149,7 +149,7 @@ def _evidence(facts: AlertFacts, room: Room) -> Fields:
         "lastGoodSignal": good and {name: good[name] for name in ("type", "receivedAt", "requestId")},
         "monitor": _monitor(incident, room) if incident else None,
         "run": _run(packet, room),
-        "changes": [change_fields(change) for change in facts.changes],
+        "changes": [change_fields(change) for change in facts.changes[: room.changes]],
         "links": {
             "incident": incident_url(facts, incident) if incident else None,
             "packet": packet_url(facts, incident) if incident else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
@@ -12,11 +13,16 @@ COLUMNS: Final = 100
 _LABEL: Final = 13
 _OUTPUT_INDENT: Final = "  | "
 _VALUE_MOST: Final = 2_000
+# A number stays with its unit, a date with its clock.
+_TOGETHER: Final = re.compile(r"(?<=\d) (?=(?:d|h|min|s|UTC)\b|\d\d:)")
+_TIED: Final = "\N{NO-BREAK SPACE}"
 
 
 def wrapped(text: str, *, first: str = "", then: str = "") -> list[str]:
     """Return text as lines, the first and the others behind what is given."""
-    return wrap(text, COLUMNS, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+    tied = _TOGETHER.sub(_TIED, text.replace(_TIED, " "))
+    lines = wrap(tied, COLUMNS, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+    return [line.replace(_TIED, " ") for line in lines]
 
 
 def labelled(label: str, value: str | None) -> list[str]:

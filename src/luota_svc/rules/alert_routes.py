@@ -24,10 +24,10 @@ def route_test_text(facts: AlertFacts) -> list[str]:
 
 def route_failure_text(facts: AlertFacts) -> Iterator[list[str]]:
     """Say which route fails, since when and why, what to do about it, and what its readers have not been told."""
-    route = facts.failed_route
-    block = [f"Alert route {failed_route_name(facts)} does not deliver, so you are told in its place."]
+    route, zone = facts.failed_route, facts.incident.monitor.timezone if facts.incident else "UTC"
+    block = wrapped(f"Alert route {failed_route_name(facts)} does not deliver, so you are told in its place.")
     if route is not None:
-        since = "" if route.since is None else f" since {when(route.since, 'UTC')}"
+        since = "" if route.since is None else f" since {when(route.since, zone)}"
         error = one_line(route.error, 300) if route.error else "it did not say why"
         block += wrapped(f"It has failed{since}: {error}{'' if error.endswith(('.', '!')) else '.'}")
     yield block

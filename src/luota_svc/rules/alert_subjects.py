@@ -15,19 +15,19 @@ def subject_of(facts: AlertFacts) -> str:
     if delivery.reason is DeliveryReason.TEST:
         return f'[test] Luota reaches "{one_line(delivery.route_name, NAME_MOST)}"'
     if delivery.reason is DeliveryReason.ROUTE_FAILURE:
-        named = f": {_named(facts)} not told there" if incident else ""
+        named = f" news of {_named(facts)}" if incident else ""
         return f"[{_mark(facts)}] Alert route {failed_route_name(facts)} does not deliver{named}"
     if incident is None:
         return f"[{_mark(facts)}] An incident that is kept no more"
     if facts.further or facts.further_omitted:
         return f"[{_mark(facts)}] {count_of(facts)} incidents: {_named(facts)}"
-    return f"[{_mark(facts)}] {_name(incident)}: {_happened(facts, incident)}"
+    return f"[{_mark(facts)}] {name_of(incident)}: {_happened(facts, incident)}"
 
 
 def line_of(incident: ToldIncident) -> str:
     """Return one of several incidents in a line, as a subject is."""
     mark = incident.severity.value if stands(incident) else "resolved"
-    return f"[{mark}] {_name(incident)}: {brief(incident, None) if stands(incident) else lasted_words(incident)}"
+    return f"[{mark}] {name_of(incident)}: {brief(incident, None) if stands(incident) else lasted_words(incident)}"
 
 
 def lasted_words(incident: ToldIncident) -> str:
@@ -74,8 +74,9 @@ def _mark(facts: AlertFacts) -> str:
 def _named(facts: AlertFacts) -> str:
     assert facts.incident is not None
     more = count_of(facts) - 1
-    return _name(facts.incident) + (f" and {more} more" if more else "")
+    return name_of(facts.incident) + (f" and {more} more" if more else "")
 
 
-def _name(incident: ToldIncident) -> str:
+def name_of(incident: ToldIncident) -> str:
+    """Return what an incident's monitor is called in a line."""
     return one_line(incident.monitor.name, NAME_MOST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from luota_svc.model.alerts import AlertFacts, Ending, ToldIncident
@@ -13,7 +14,7 @@ from luota_svc.rules.alert_changes import change_line
 from luota_svc.rules.alert_layout import COLUMNS, boxed, labelled, link, wrapped
 from luota_svc.rules.alert_links import incident_url, packet_url
 from luota_svc.rules.alert_routes import route_failure_text, route_test_text
-from luota_svc.rules.alert_subjects import count_of, lasted_words, line_of
+from luota_svc.rules.alert_subjects import count_of, line_of, name_of
 from luota_svc.rules.alert_words import (
     broken_promise,
     clean,
@@ -28,14 +29,19 @@ from luota_svc.rules.alert_words import (
 from luota_svc.rules.durations import in_words
 
 _ACTOR_MOST: Final = 60
+# A word that comes so much later than what it tells says so.
+_LATE: Final = timedelta(minutes=10)
+# What opens so close together may have one cause.
+_TOGETHER: Final = timedelta(minutes=5)
 
 
 class Room(NamedTuple):
-    """How much of what others wrote an alert holds, in characters; `tags` in number."""
+    """How much of what others wrote an alert holds: of output and words characters, of the others a number."""
 
     output: int
     words: int
     tags: int
+    changes: int
 
 
 def text_of(facts: AlertFacts, room: Room) -> str:
@@ -58,18 +64,19 @@ def _incident_blocks(facts: AlertFacts, incident: ToldIncident, room: Room) -> I
     if gathered:
         yield _gathered(facts, incident)
     packet = facts.packet.parts if facts.packet else None
-    over = not stands(incident)
-    if over:
-        yield [*_over(facts, incident), *wrapped(f"What broke: {_lower(broken_promise(incident, packet))}.")]
+    if stands(incident):
+        said = _said(packet, room)
+        yield [*wrapped(f"{broken_promise(incident, packet)}."), *said, *_standing(facts, incident)]
+        yield [*_to_do(facts, incident), *_who_and_where(facts, incident)]
     else:
-        yield [*wrapped(f"{broken_promise(incident, packet)}."), *_said(packet, room)]
-        yield [*_standing(facts, incident), *labelled("What to do", next_step(incident, packet))]
+        yield [*_over(facts, incident)]
+        yield list(_who_and_where(facts, incident))
     yield list(_facts(facts, incident, room))
-    if facts.changes and not over:
-        yield list(_changed(facts, incident))
+    if facts.changes and stands(incident):
+        yield list(_changed(facts, incident, room))
     if gathered:
         yield list(_further(facts))
-    if not over:
+    if stands(incident):
         yield list(_output(packet, room))
 
 
@@ -81,11 +88,13 @@ def _gathered(facts: AlertFacts, main: ToldIncident) -> list[str]:
     counted = ", ".join(f"{grave[name]} {name}" for name in ("critical", "error", "warning", "info") if grave[name])
     over = sum(not stands(incident) for incident in all_told)
     if not grave:
-        return [f"{count_of(facts)} incidents are over.", "The one that was gravest:"]
+        return [f"{count_of(facts)} incidents are over.", "The gravest of them:"]
     counted += f", {over} over already" if over else ""
+    counted += f", {facts.further_omitted} more" if facts.further_omitted else ""
     spread = max(opened) - min(opened)
-    within = f"They opened within {in_words(max(spread.total_seconds(), 1))}: look for a cause that they share."
-    return [*wrapped(f"{count_of(facts)} incidents: {counted}. {within}"), "The gravest of them:"]
+    within = f"They opened within {in_words(max(spread, timedelta(seconds=1)))}"
+    hint = ": look for a cause that they share" if spread <= _TOGETHER else ""
+    return [*wrapped(f"{count_of(facts)} incidents: {counted}. {within}{hint}."), "The gravest of them:"]
 
 
 def _standing(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
@@ -96,6 +105,8 @@ def _standing(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
         who = one_line(incident.acknowledged_by or "Somebody", _ACTOR_MOST)
         yield from wrapped(f"{who} acknowledged it at {when(incident.acknowledged_at, zone)}.")
     match facts.delivery.reason:
+        case DeliveryReason.OPENED if facts.now - incident.opened_at >= _LATE:
+            yield f"It opened {open_for} ago; you are told only now."
         case DeliveryReason.REMINDER:
             number = max(1, incident.sequence - 1)
             open_state = incident.state is IncidentState.OPEN
@@ -117,7 +128,7 @@ def _over(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
             how = "its monitor was deleted"
         case _:
             how = "the monitor keeps its promise again"
-    yield from wrapped(f"Over: it was {lasted_words(incident)}; {how}{'' if how.endswith(('.', '!')) else '.'}")
+    yield from wrapped(f"Over after {_length(incident)}: {how}{'' if how.endswith(('.', '!')) else '.'}")
     if not facts.earlier.delivered:
         reason = "this route was not reachable" if facts.earlier.failed else "it was over before your turn came"
         yield f"You were not told before: {reason}."
@@ -129,16 +140,31 @@ def _said(packet: Mapping[str, Any] | None, room: Room) -> list[str]:
     return wrapped(f"It said: {one_line(summary, room.words)}") if summary else []
 
 
+def _to_do(facts: AlertFacts, incident: ToldIncident) -> list[str]:
+    if facts.delivery.reason is DeliveryReason.DRILL:
+        return labelled("What to do", "Nothing, for it is a drill.")
+    return labelled("What to do", next_step(incident, facts.packet.parts if facts.packet else None))
+
+
+def _who_and_where(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
+    yield from link("Runbook", incident.monitor.runbook_url)
+    yield from labelled("Owner", incident.monitor.owner)
+    yield from labelled("Monitor", name_of(incident))
+    yield from link("Incident", incident_url(facts, incident))
+
+
 def _facts(facts: AlertFacts, incident: ToldIncident, room: Room) -> Iterator[str]:
     packet = facts.packet.parts if facts.packet else None
     monitor, zone = incident.monitor, incident.monitor.timezone
     run, bad = run_of(packet) or {}, signal_of(packet)
+    if incident.resolved_at is not None:
+        yield from labelled("What broke", broken_promise(incident, packet))
     yield from labelled("Since", when(incident.opened_at, zone))
     if incident.resolved_at is not None:
         yield from labelled("Until", when(incident.resolved_at, zone))
     yield from _last_good(packet, incident)
     if incident.occurrence_count > 1:
-        yield from labelled("Happened", f"{incident.occurrence_count} times since then")
+        yield from labelled("Happened", f"{incident.occurrence_count} times so far")
     if run:
         began = instant_of(run.get("startedAt"))
         started = f", started {when(began, zone)}" if began else ""
@@ -147,9 +173,6 @@ def _facts(facts: AlertFacts, incident: ToldIncident, room: Room) -> Iterator[st
     yield from labelled("Deploy", run.get("deploySha") or bad.get("deploySha"))
     yield from labelled("Environment", run.get("environment") or bad.get("environment") or monitor.environment)
     yield from labelled("Promise", one_line(monitor.promise, room.words))
-    yield from labelled("Owner", monitor.owner)
-    yield from link("Runbook", monitor.runbook_url)
-    yield from link("Incident", incident_url(facts, incident))
     yield from link("Evidence", packet_url(facts, incident))
 
 
@@ -164,11 +187,13 @@ def _last_good(packet: Mapping[str, Any] | None, incident: ToldIncident) -> Iter
     yield from labelled("Last good", f"{when(at, incident.monitor.timezone)}, {good['type']}, {before} earlier")
 
 
-def _changed(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
+def _changed(facts: AlertFacts, incident: ToldIncident, room: Room) -> Iterator[str]:
     since = "the last good signal" if facts.packet and facts.packet.parts.get("healthySignal") else "lately"
     yield "Changed lately:" if since == "lately" else f"Changed since {since}:"
-    for change in facts.changes:
+    for change in facts.changes[: room.changes]:
         yield from wrapped(change_line(change, incident.monitor.timezone), first="- ", then="  ")
+    if (more := len(facts.changes) - room.changes) > 0:
+        yield f"- and {more} more that found no room here"
 
 
 def _further(facts: AlertFacts) -> Iterator[str]:
@@ -201,5 +226,5 @@ def output_tail(packet: Mapping[str, Any] | None, room: Room) -> tuple[str | Non
     return tail, True
 
 
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+def _length(incident: ToldIncident) -> str:
+    return in_words(incident.resolved_at - incident.opened_at) if incident.resolved_at else "a while"

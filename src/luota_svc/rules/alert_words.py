@@ -111,19 +111,20 @@ def next_step(incident: ToldIncident, packet: Fields | None) -> str:
         case IncidentKind.FAILED:
             runs = _setting(packet, "recoveryThreshold", 1)
             ends = "The next success ends this" if runs == 1 else f"{runs} successes in a row end this"
-            return f"Read why it failed, mend that, run it again{on}. {ends}."
+            return f"Mend why it failed, then run it again{on}. {ends}."
         case IncidentKind.MISSED:
-            return "See whether the sender lives, and whether it reaches Luota: network, key. A ping ends this."
+            return "See whether the sender lives and reaches Luota (network, key). A ping ends this."
         case IncidentKind.LATE:
-            return "See why nothing starts it: scheduler, host, key. Start it by hand if need be; a start ends this."
+            return "See why nothing starts it (scheduler, host, key), or start it by hand: that ends this."
         case IncidentKind.SLOW:
-            return f"See what it waits for{on}, and whether it still does its work. The next run in time ends this."
+            look = "See what took it so long" if _bad_signal(packet) else "See what it waits for"
+            return f"{look}{on}. The next run that is in time ends this."
         case IncidentKind.FAST:
-            return f"See whether it did its work at all{on}. The next run of a plausible length ends this."
+            return f"See whether it did its work{on}. The next run of a plausible length ends this."
         case IncidentKind.STUCK:
-            return f"See whether it still runs{on}; if not, start it again. A sign of life or its end ends this."
+            return f"See whether it still runs{on}; else start it again. Its next word, or a success, ends this."
         case IncidentKind.STALE:
-            return "See why nothing new comes: what makes the data, and what reports it. A fresh enough ping ends this."
+            return "See why no new data comes, or why nobody reports it. A fresh enough ping ends this."
 
 
 def run_of(packet: Fields | None) -> Fields | None:
@@ -189,7 +190,7 @@ def _stuck(incident: ToldIncident, packet: Fields | None) -> str:
         assert begun is not None
         assert limit is not None
         started = clock(begun, zone, seen_from=incident.opened_at)
-        return f"Stuck: {run_name(run)} never ended; it started {started} and had {in_words(limit - begun)}"
+        return f"Stuck: {run_name(run)} never ended: it started {started}; {in_words(limit - begun)} was allowed"
     last = instant_of(run["lastSignAt"])
     assert last is not None
     since = clock(last, zone, seen_from=incident.opened_at)

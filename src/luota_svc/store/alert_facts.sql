@@ -2,7 +2,7 @@
 -- deliveries already, and incidents come before those in the order of locks.
 
 -- name: incidents
--- Reads what deliveries are to tell, the gravest first and not more than so many of each; `total` counts all. Words that
+-- Reads what deliveries are to tell, what stands and is grave first, at most so many of each; `total` counts all. Words that
 -- were taken back are left out; a duty about a route lists incidents without being a word about them. Index:
 -- delivery_incidents_pkey.
 SELECT told.*
@@ -17,7 +17,8 @@ CROSS JOIN LATERAL (
     JOIN incidents i ON i.id = di.incident_id
     JOIN monitors m ON m.id = i.monitor_id
     WHERE di.delivery_id = v.delivery_id AND (di.live OR v.of_route)
-    ORDER BY array_position(ARRAY['critical', 'error', 'warning', 'info'], i.severity), i.opened_at, i.id
+    ORDER BY i.resolved_at IS NOT NULL, array_position(ARRAY['critical', 'error', 'warning', 'info'], i.severity),
+             i.opened_at, i.id
     LIMIT %(most)s
 ) told
 

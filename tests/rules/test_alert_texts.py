@@ -1,0 +1,478 @@
+"""What a tired person reads: golden texts, one for each kind, reason and occasion. Read them before you change them."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from tests.rules.alert_facts import (
+    MONITOR,
+    at,
+    facts,
+    failure,
+    id_of,
+    incident,
+    missed_backup,
+    packet,
+    promise,
+    run,
+    signal,
+)
+
+from luota_svc.model.alerts import EarlierWords, Ending, FailedRoute, MadeChange
+from luota_svc.model.deliveries import DeliveryReason
+from luota_svc.model.incidents import IncidentKind, IncidentReason, IncidentState
+from luota_svc.model.monitors import Severity
+from luota_svc.rules.alert import compose_alert
+from luota_svc.rules.alert_changes import change_words
+
+TOLD = EarlierWords(delivered=True, failed=False)
+PAGER = FailedRoute(
+    id=id_of(0xF2),
+    name="Pager of the night shift",
+    kind="webhook",
+    error="pager.example.org answered 503 Service Unavailable",
+    since=at("24 23:05:02"),
+    broken=False,
+    usable=True,
+)
+
+
+def alert(made):
+    return json.loads(compose_alert(made))
+
+
+def told(made):
+    """Return the subject and the text up to the facts that every alert has."""
+    document = alert(made)
+    return document["subject"], document["text"].partition("\nRunbook")[0].strip()
+
+
+def test_a_run_that_never_started_is_told_whole():
+    late, frozen = missed_backup()
+    olga = MadeChange(
+        at("24 14:20"),
+        "Olga",
+        "monitor.update",
+        {"graceSeconds": 600, "version": 1},
+        {"graceSeconds": 300, "version": 2},
+    )
+    alice = MadeChange(at("24 13:00"), "Alice", "ingest_key.revoke", {"name": "ci"}, {"name": "ci", "revokedAt": "x"})
+    document = alert(facts(late, packet=frozen, changes=(olga, alice)))
+    assert document["subject"] == "[critical] nightly-backup: never started (late)"
+    assert (
+        document["text"]
+        == """\
+Never started: due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min.
+
+What to do   See why nothing starts it (scheduler, host, key), or start it by hand: that ends this.
+Runbook      https://wiki.example.org/runbooks/nightly-backup
+Owner        Data platform, +358 40 123 4567
+Monitor      nightly-backup
+Incident     https://luota.example.org/incidents/0197b2c4-0000-7000-8000-0000000000a1
+
+Since        2026-05-25 02:05 Europe/Helsinki (2026-05-24 23:05 UTC)
+Last good    2026-05-24 02:12 Europe/Helsinki (2026-05-23 23:12 UTC), success, 23 h 52 min earlier
+Environment  production
+Promise      Every night by 03:00 the database stands in cold storage.
+Evidence     https://luota.example.org/v1/incidents/0197b2c4-0000-7000-8000-0000000000a1/packet
+
+Changed since the last good signal:
+- 2026-05-24 17:20 Europe/Helsinki (14:20 UTC): Olga changed grace from 10 min to 5 min
+- 2026-05-24 16:00 Europe/Helsinki (13:00 UTC): Alice revoked an ingest key ("ci")
+"""
+    )
+
+
+def test_a_failure_is_told_with_its_own_words_at_the_end():
+    failed = incident(IncidentKind.FAILED, opened_at=at("25 00:07:41"), occurrence_count=4)
+    document = alert(facts(failed, packet=packet(failed, **failure())))
+    assert document["subject"] == "[critical] nightly-backup: failed with exit code 1"
+    assert (
+        document["text"]
+        == """\
+Failed: run backup-2026-05-25 ended with exit code 1.
+It said: Upload stopped after 41 of 96 GiB
+
+What to do   Mend why it failed, then run it again on backup-7c9d8. The next success ends this.
+Runbook      https://wiki.example.org/runbooks/nightly-backup
+Owner        Data platform, +358 40 123 4567
+Monitor      nightly-backup
+Incident     https://luota.example.org/incidents/0197b2c4-0000-7000-8000-0000000000a1
+
+Since        2026-05-25 03:07 Europe/Helsinki (00:07 UTC)
+Last good    2026-05-24 02:12 Europe/Helsinki (2026-05-23 23:12 UTC), success, 1 d earlier
+Happened     4 times so far
+Run          backup-2026-05-25, started 2026-05-25 02:00 Europe/Helsinki (2026-05-24 23:00 UTC)
+Host         backup-7c9d8
+Deploy       9f2c41d
+Environment  production
+Promise      Every night by 03:00 the database stands in cold storage.
+Evidence     https://luota.example.org/v1/incidents/0197b2c4-0000-7000-8000-0000000000a1/packet
+
+Its output:
+  | 23:58:02 part 412 of 960 sent
+  | 23:58:40 part 413: 403 Forbidden <AccessDenied>
+"""
+    )
+
+
+NEVER = IncidentReason.NEVER_REPORTED
+HOUR = promise(max_duration_seconds=3_600)
+TOOK_LONG = run(state="succeeded", finished_at=at("25 01:07:41"), duration_ms=7_658_000)
+TOOK_NO_TIME = run(state="succeeded", finished_at=at("24 23:00:06"), duration_ms=3_000)
+FRESH = promise(kind="freshness", schedule_cron=None, max_age_seconds=21_600)
+DUE = {"expected_at": at("24 23:00")}
+BY = {"deadline_at": at("24 23:05")}
+# Kind, incident, its packet's settings and facts; then what a subject says, the first sentence, what to do.
+KINDS = {
+    "failed often": (
+        (IncidentKind.FAILED, {}, promise(failure_threshold=3, recovery_threshold=2), failure(exit_code=None)),
+        "failed 3 times in a row",
+        "Failed 3 times in a row: run backup-2026-05-25 reported a failure.",
+        "Mend why it failed, then run it again on backup-7c9d8. 2 successes in a row end this.",
+    ),
+    "missed": (
+        (IncidentKind.MISSED, DUE, promise(schedule_cron=None, interval_seconds=90), BY),
+        "no ping (missed)",
+        "No ping: due 02:00 Europe/Helsinki (23:00 UTC), one every 1 min 30 s, grace 5 min.",
+        "See whether the sender lives and reaches Luota (network, key). A ping ends this.",
+    ),
+    "missed, never heard": (
+        (IncidentKind.MISSED, {**DUE, "reason": NEVER}, None, {**BY, "good_signal": None}),
+        "never heard (missed)",
+        "Never heard: no ping has ever come; the first was due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min.",
+        "See whether the sender lives and reaches Luota (network, key). A ping ends this.",
+    ),
+    "late, never heard": (
+        (IncidentKind.LATE, {**DUE, "reason": NEVER}, None, {**BY, "good_signal": None}),
+        "never started (late)",
+        "Never started: no run has ever come; the first was due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min.",
+        "See why nothing starts it (scheduler, host, key), or start it by hand: that ends this.",
+    ),
+    "slow, still running": (
+        (IncidentKind.SLOW, {"opened_at": at("25 00:00:04")}, HOUR, {"deadline_at": at("25 00:00:03"), "run": run()}),
+        "takes too long (slow)",
+        "Slow: run backup-2026-05-25 is still running after the 1 h that it may take.",
+        "See what it waits for on backup-7c9d8. The next run that is in time ends this.",
+    ),
+    "slow, at its end": (
+        (IncidentKind.SLOW, {}, HOUR, {"bad_signal": signal(type="success"), "run": TOOK_LONG}),
+        "took too long (slow)",
+        "Slow: run backup-2026-05-25 took 2 h 7 min, at most 1 h is allowed.",
+        "See what took it so long on backup-7c9d8. The next run that is in time ends this.",
+    ),
+    "fast": (
+        (
+            IncidentKind.FAST,
+            {},
+            promise(min_duration_seconds=600),
+            {"bad_signal": signal(type="success"), "run": TOOK_NO_TIME},
+        ),
+        "finished too soon (fast)",
+        "Fast: run backup-2026-05-25 took only 3 s, at least 10 min is plausible.",
+        "See whether it did its work on backup-7c9d8. The next run of a plausible length ends this.",
+    ),
+    "stuck": (
+        (IncidentKind.STUCK, {"opened_at": at("25 00:00:04")}, None, {"deadline_at": at("25 00:00:03"), "run": run()}),
+        "no sign of life (stuck)",
+        "Stuck: no sign of life from run backup-2026-05-25 since 02:00 Europe/Helsinki (23:00 UTC), 1 h is allowed.",
+        "See whether it still runs on backup-7c9d8; else start it again. Its next word, or a success, ends this.",
+    ),
+    "stuck, expired": (
+        (
+            IncidentKind.STUCK,
+            {"opened_at": at("25 23:00:04"), "reason": IncidentReason.EXPIRED},
+            None,
+            {"deadline_at": at("25 23:00:03"), "run": run(state="expired")},
+        ),
+        "ran out of time (stuck)",
+        (
+            "Stuck: run backup-2026-05-25 never ended: it started 2026-05-25 02:00 Europe/Helsinki"
+            " (2026-05-24 23:00 UTC); 1 d was allowed."
+        ),
+        "See whether it still runs on backup-7c9d8; else start it again. Its next word, or a success, ends this.",
+    ),
+    "stale": (
+        (IncidentKind.STALE, {"opened_at": at("25 05:12:10")}, FRESH, {"deadline_at": at("25 05:12:09")}),
+        "no fresh data (stale)",
+        "Stale: nothing newer than 02:12 Europe/Helsinki (23:12 UTC); at most 6 h old is allowed.",
+        "See why no new data comes, or why nobody reports it. A fresh enough ping ends this.",
+    ),
+    "stale, never heard": (
+        (
+            IncidentKind.STALE,
+            {"opened_at": at("25 05:12:10"), "reason": NEVER},
+            FRESH,
+            {"deadline_at": at("25 05:12:09"), "good_signal": None},
+        ),
+        "no fresh data (stale)",
+        "Stale: no data has ever come; the first was due 08:12 Europe/Helsinki (05:12 UTC).",
+        "See why no new data comes, or why nobody reports it. A fresh enough ping ends this.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_and_reason_has_sentences_of_its_own(name):
+    (kind, words, settings, frozen), brief, sentence, step = KINDS[name]
+    broken = incident(kind, **words)
+    document = alert(facts(broken, packet=packet(broken, settings, **frozen)))
+    assert document["subject"] == f"[critical] nightly-backup: {brief}"
+    assert document["metadata"]["brokenPromise"] == sentence
+    spoken = " ".join(document["text"].split())
+    assert spoken.startswith(sentence)
+    assert f"What to do {step}" in spoken
+    assert max(len(line) for line in document["text"].splitlines()) <= 100
+
+
+def test_utc_and_another_day_are_told_without_a_riddle():
+    utc = MONITOR._replace(timezone="UTC")
+    late = incident(IncidentKind.LATE, monitor=utc, **DUE)
+    assert alert(facts(late, packet=packet(late, **BY)))["metadata"]["brokenPromise"] == (
+        "Never started: due 23:00 UTC, grace 5 min."
+    )
+    next_day = late._replace(opened_at=at("25 00:30"))
+    assert "due 2026-05-24 23:00 UTC" in alert(facts(next_day, packet=packet(next_day, **BY)))["text"]
+    gone = incident(IncidentKind.LATE, monitor=MONITOR._replace(timezone="Mars/Olympus"), **DUE)
+    assert "due 23:00 UTC" in alert(facts(gone, packet=packet(gone, **BY)))["text"]
+
+
+def test_a_reminder_says_how_long_and_the_how_manieth():
+    late, frozen = missed_backup(sequence=4)
+    made = facts(late, DeliveryReason.REMINDER, packet=frozen, now=at("25 03:15:20"), earlier=TOLD)
+    subject, text = told(made)
+    assert subject == "[critical] nightly-backup: never started (late), still open after 4 h 10 min"
+    assert text.splitlines()[:2] == [
+        "Never started: due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min.",
+        "Still open after 4 h 10 min, and nobody has acknowledged it. This is reminder 3.",
+    ]
+    unheard = made._replace(earlier=EarlierWords(delivered=False, failed=True))
+    assert "You were not told before: no earlier alert about it reached this route." in alert(unheard)["text"]
+
+
+def test_an_escalation_says_that_nobody_has_acknowledged():
+    late, frozen = missed_backup()
+    subject, text = told(facts(late, DeliveryReason.ESCALATION, packet=frozen, now=at("24 23:35:05")))
+    assert subject == "[critical] nightly-backup: never started (late), not acknowledged for 30 min"
+    assert "\nNobody has acknowledged it for 30 min, so you are told. Acknowledge it if you take it.\n" in text
+
+
+def test_a_word_that_comes_late_says_so():
+    late, frozen = missed_backup()
+    assert (
+        "It opened 3 h ago; you are told only now." in alert(facts(late, packet=frozen, now=at("25 02:05:01")))["text"]
+    )
+
+
+def test_what_somebody_took_says_who():
+    late, frozen = missed_backup(
+        state=IncidentState.ACKNOWLEDGED, acknowledged_at=at("24 23:10"), acknowledged_by="Olga"
+    )
+    assert (
+        "Olga acknowledged it at 2026-05-25 02:10 Europe/Helsinki (2026-05-24 23:10 UTC)."
+        in told(facts(late, packet=frozen))[1]
+    )
+
+
+OVER = {"state": IncidentState.RESOLVED, "resolved_at": at("25 01:18:30"), "sequence": 2}
+
+
+def test_a_resolve_says_how_long_it_lasted_and_what_it_was():
+    late, frozen = missed_backup(resolution="recovered", **OVER)
+    document = alert(facts(late, DeliveryReason.RESOLVED, packet=frozen, now=at("25 01:18:31"), earlier=TOLD))
+    assert document["subject"] == "[resolved] nightly-backup: late for 2 h 13 min"
+    assert (
+        document["text"]
+        == """\
+Over after 2 h 13 min: the monitor keeps its promise again.
+
+Runbook      https://wiki.example.org/runbooks/nightly-backup
+Owner        Data platform, +358 40 123 4567
+Monitor      nightly-backup
+Incident     https://luota.example.org/incidents/0197b2c4-0000-7000-8000-0000000000a1
+
+What broke   Never started: due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min
+Since        2026-05-25 02:05 Europe/Helsinki (2026-05-24 23:05 UTC)
+Until        2026-05-25 04:18 Europe/Helsinki (01:18 UTC)
+Last good    2026-05-24 02:12 Europe/Helsinki (2026-05-23 23:12 UTC), success, 23 h 52 min earlier
+Environment  production
+Promise      Every night by 03:00 the database stands in cold storage.
+Evidence     https://luota.example.org/v1/incidents/0197b2c4-0000-7000-8000-0000000000a1/packet
+"""
+    )
+    assert (document["metadata"]["durationSeconds"], document["metadata"]["firstWord"]) == (8_009, False)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "ending", "earlier", "lines"),
+    [
+        (
+            "by_hand",
+            Ending("Olga", "Restarted the scheduler"),
+            EarlierWords(delivered=False, failed=True),
+            [
+                "Over after 2 h 13 min: Olga resolved it by hand: Restarted the scheduler.",
+                "You were not told before: this route was not reachable.",
+            ],
+        ),
+        ("by_hand", Ending("Olga", "by_hand"), TOLD, ["Over after 2 h 13 min: Olga resolved it by hand."]),
+        (
+            "monitor_deleted",
+            None,
+            EarlierWords(delivered=False, failed=False),
+            [
+                "Over after 2 h 13 min: its monitor was deleted.",
+                "You were not told before: it was over before your turn came.",
+            ],
+        ),
+    ],
+)
+def test_a_resolve_says_who_ended_it_and_whether_it_is_the_first_word(resolution, ending, earlier, lines):
+    late, frozen = missed_backup(resolution=resolution, **OVER)
+    made = facts(late, DeliveryReason.RESOLVED, packet=frozen, earlier=earlier, ending=ending)
+    assert told(made)[1].splitlines() == lines
+
+
+def storm(count):
+    names = (f"import-of-customer-{number:03}" for number in range(1, count))
+    return tuple(
+        incident(
+            IncidentKind.MISSED,
+            0x1000 + number,
+            severity=Severity.ERROR,
+            monitor=MONITOR._replace(name=name),
+            opened_at=at("24 23:05:01") + timedelta(seconds=number / 5),
+        )
+        for number, name in enumerate(names)
+    )
+
+
+def test_a_storm_names_every_incident_and_asks_for_one_cause():
+    late, frozen = missed_backup()
+    document = alert(facts(late, packet=frozen, further=storm(200)))
+    assert document["subject"] == "[critical] 200 incidents: nightly-backup and 199 more"
+    lines = document["text"].splitlines()
+    assert lines[:4] == [
+        "200 incidents: 1 critical, 199 error. They opened within 40 s: look for a cause that they share.",
+        "The gravest of them:",
+        "",
+        "Never started: due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min.",
+    ]
+    assert lines[-199:][0] == "- [error] import-of-customer-001: no ping (missed)"
+    further = document["metadata"]["furtherIncidents"]
+    assert [each["monitorName"] for each in further] == [f"import-of-customer-{number:03}" for number in range(1, 200)]
+    assert further[0] == {
+        "incidentId": str(id_of(0x1000)),
+        "monitorName": "import-of-customer-001",
+        "kind": "missed",
+        "severity": "error",
+        "state": "open",
+        "subject": "[error] import-of-customer-001: no ping (missed)",
+        "openedAt": "2026-05-24T23:05:01.000Z",
+        "resolvedAt": None,
+        "url": f"https://luota.example.org/incidents/{id_of(0x1000)}",
+    }
+
+
+def test_a_storm_that_is_over_says_how_long_each_lasted():
+    late, frozen = missed_backup(resolution="recovered", **OVER)
+    ended = tuple(each._replace(**OVER) for each in storm(3))
+    document = alert(facts(late, DeliveryReason.RESOLVED, packet=frozen, further=ended, earlier=TOLD))
+    assert document["subject"] == "[resolved] 3 incidents: nightly-backup and 2 more"
+    assert document["text"].startswith("3 incidents are over.\nThe gravest of them:\n\nOver after 2 h 13 min: ")
+    assert "\n- [resolved] import-of-customer-001: missed for 2 h 13 min\n" in document["text"]
+
+
+def test_a_route_that_does_not_deliver_is_told_with_what_it_should_have_told():
+    late, frozen = missed_backup()
+    made = facts(late, DeliveryReason.ROUTE_FAILURE, packet=frozen, failed_route=PAGER, further=storm(2))
+    document = alert(made)
+    assert document["subject"] == (
+        '[critical] Alert route "Pager of the night shift" does not deliver news of nightly-backup and 1 more'
+    )
+    assert (
+        document["text"]
+        == """\
+Alert route "Pager of the night shift" does not deliver, so you are told in its place.
+It has failed since 2026-05-25 02:05 Europe/Helsinki (2026-05-24 23:05 UTC): pager.example.org
+answered 503 Service Unavailable.
+
+What to do   Tell those who read there, or take the incidents yourself.
+             Repair the route, then send a test alert through it; Luota goes on trying meanwhile.
+
+It was to tell of these 2 incidents:
+- [critical] nightly-backup: never started (late)
+- [error] import-of-customer-001: no ping (missed)
+
+The first of them:
+Never started: due 02:00 Europe/Helsinki (23:00 UTC), grace 5 min.
+Since        2026-05-25 02:05 Europe/Helsinki (2026-05-24 23:05 UTC)
+Owner        Data platform, +358 40 123 4567
+Runbook      https://wiki.example.org/runbooks/nightly-backup
+Incident     https://luota.example.org/incidents/0197b2c4-0000-7000-8000-0000000000a1
+Evidence     https://luota.example.org/v1/incidents/0197b2c4-0000-7000-8000-0000000000a1/packet
+"""
+    )
+    assert document["metadata"]["failedRoute"] == {
+        "id": str(PAGER.id),
+        "name": "Pager of the night shift",
+        "kind": "webhook",
+        "error": "pager.example.org answered 503 Service Unavailable",
+        "since": "2026-05-24T23:05:02.000Z",
+    }
+    broken = alert(made._replace(failed_route=PAGER._replace(broken=True)))["text"]
+    assert "through it; nothing more is tried until then." in broken
+    switched_off = alert(made._replace(failed_route=PAGER._replace(usable=False)))["text"]
+    assert "Make or enable a route for them" in switched_off
+
+
+def test_a_test_says_plainly_that_nothing_is_wrong():
+    document = alert(facts(None, DeliveryReason.TEST))
+    assert document["subject"] == '[test] Luota reaches "On-call by e-mail"'
+    assert (
+        document["text"]
+        == """\
+This is a test. Nothing is wrong, and there is nothing to do. It shows that the route "On-call by
+e-mail" works.
+If you did not expect it, somebody has just sent it to see whether alerts reach you.
+"""
+    )
+    about = document["metadata"]
+    assert (about["severity"], about["kind"], about["state"], document["incidentId"]) == ("info", None, None, None)
+
+
+def test_a_drill_says_plainly_that_nothing_is_wrong():
+    late, frozen = missed_backup()
+    subject, text = told(facts(late, DeliveryReason.DRILL, packet=frozen))
+    assert subject == "[drill] nightly-backup: never started (late)"
+    assert text.startswith(
+        "This is a drill: it was made to fail on purpose, to see that you are told. Nothing is wrong.\n"
+    )
+    assert text.endswith("What to do   Nothing, for it is a drill.")
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after", "words"),
+    [
+        ("monitor.update", {"graceSeconds": 600}, {"graceSeconds": 90}, "changed grace from 10 min to 1 min 30 s"),
+        ("monitor.update", {"maxAgeSeconds": None}, {"maxAgeSeconds": 60}, "changed max age from unset to 1 min"),
+        (
+            "monitor.update",
+            {"schedule": {"cron": "0 3 * * *", "timezone": "UTC"}},
+            {"schedule": {"cron": "0 2 * * *", "timezone": "UTC"}},
+            'changed cron from "0 3 * * *" to "0 2 * * *"',
+        ),
+        ("monitor.update", {"promise": ""}, {"promise": "x" * 60}, "changed the promise"),
+        (
+            "monitor.update",
+            dict.fromkeys("abcdef", 1),
+            dict.fromkeys("abcdef", 2),
+            "changed a from 1 to 2, b from 1 to 2, c from 1 to 2, d from 1 to 2 and 2 more",
+        ),
+        ("monitor.pause", {}, {}, "paused the monitor"),
+        ("ingest_key.revoke", {"name": "ci"}, {"name": "ci"}, 'revoked an ingest key ("ci")'),
+        ("delivery.replay", None, {}, "did delivery.replay"),
+    ],
+)
+def test_a_change_is_said_in_words(action, before, after, words):
+    assert change_words(MadeChange(at("24 14:20"), "Olga", action, before, after)) == words
