@@ -32,6 +32,9 @@ def lint_imports(source: Path) -> subprocess.CompletedProcess[str]:
         ("http_api/app.py", "import luota_svc.usecases.ingest"),
         ("core/ingest.py", "import luota_svc.settings"),
         ("telemetry/logs.py", "import luota_svc.clock"),
+        ("web/inbox.py", "import luota_svc.usecases.inbox"),
+        ("web/inbox.py", "import starlette"),
+        ("web/inbox.py", "import luota_svc.http_api.app"),
         ("utils/__init__.py", ""),
     ],
 )

@@ -51,6 +51,13 @@ def told(delivery: int, to: RouteMatch, reason=DeliveryReason.OPENED, state=Deli
     return ToldRoute(UUID(int=delivery), INCIDENT, to.id, reason.value, state.value, sequence)
 
 
+def test_a_drills_monitor_is_told_to_the_drills_route_alone_and_that_hears_of_nothing_else():
+    everything, elsewhere = route(1), route(2, fallback=True)
+    drill = route(3, drill=True, monitor_ids=frozenset({MONITOR}))
+    assert matching(OPENED, [everything, elsewhere, drill]) == [drill]
+    assert matching(replace(OPENED, monitor_id=OTHER_MONITOR), [everything, drill]) == [everything]
+
+
 @pytest.mark.parametrize(
     ("words", "matches"),
     [
@@ -261,9 +268,32 @@ def test_an_acknowledgement_follows_what_was_delivered_unless_a_word_is_coming(b
     pager = route(1)
     rows = [told(number, pager, reason, state, number) for number, (reason, state) in enumerate(before, 1)]
     change = replace(OPENED, state=IncidentState.ACKNOWLEDGED, opened_here=False)
-    routed = route_acknowledgement(change, [pager, route(2)], rows, NOW)
+    routed = route_acknowledgement(change, [pager, route(2)], rows, NOW).duties
     assert [(duty.route.id, duty.reason, duty.sequence, duty.due_at) for duty in routed] == (
         [(pager.id, DeliveryReason.REMINDER, len(before) + 1, NOW)] if hears else []
     )
     off = replace(pager, enabled=False)
-    assert route_acknowledgement(change, [off], rows, NOW) == ()
+    assert route_acknowledgement(change, [off], rows, NOW) == NOTHING
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_an_acknowledgement_takes_an_escalation_back_that_has_not_begun(state):
+    change = replace(OPENED, state=IncidentState.ACKNOWLEDGED, opened_here=False)
+    later = told(7, route(2, after_seconds=600), DeliveryReason.ESCALATION, state)
+    routing = route_acknowledgement(change, [], [told(1, route(1)), later], NOW)
+    assert routing.ended == ((UUID(int=7),) if state is DeliveryState.PENDING else ())
+
+
+def test_an_escalation_that_was_taken_back_waits_anew_when_the_acknowledgement_has_ended():
+    now_, later = route(1), route(2, after_seconds=600)
+    before = [
+        told(1, now_, state=DeliveryState.DELIVERED),
+        told(7, later, DeliveryReason.ESCALATION, DeliveryState.CANCELLED),
+    ]
+    duties = route_reminder(OPENED, [now_, later], before, NOW)
+    assert [(duty.route, duty.reason, duty.due_at, duty.sequence) for duty in duties] == [
+        (now_, DeliveryReason.REMINDER, NOW, 2),
+        (later, DeliveryReason.ESCALATION, NOW + timedelta(seconds=600), 2),
+    ]
+    # Nor does it hear of the end of what it never heard of.
+    assert [duty.route for duty in route_change(RESOLVED, [now_, later], before, NOW).duties] == [now_]

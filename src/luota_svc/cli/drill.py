@@ -178,7 +178,9 @@ def _wait(api: _Api, incident: str, seconds: float, holds: Callable[[dict[str, A
         packet = api.ask("GET", f"/v1/incidents/{quote(incident)}/packet")
         deliveries = [each for route in packet["ownerRoute"]["routes"] for each in route["deliveries"]]
         if not deliveries:
-            raise CommandFailed("the incident opened, and nobody is to be told of it")
+            until = packet["incident"]["tellAt"]
+            quiet = f": it is a quiet time until {until}; drill again after it" if until else ""
+            raise CommandFailed(f"the incident opened, and nobody is to be told of it{quiet}")
         seen = _Seen(packet["alertState"], packet["ownerRoute"]["nextAction"], deliveries[-1])
         if seen.delivery["state"] != "sending" and holds(seen.delivery):
             return seen

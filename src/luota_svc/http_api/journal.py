@@ -17,8 +17,10 @@ from luota_svc.telemetry.traces import Tracing
 _DOOR: Final = "http"
 # The client closed before it could be answered; said in lines and metrics only, as proxies do.
 _CLIENT_GONE: Final = "499"
-# Asked every few seconds by machines: counted, but neither a line nor a record.
-_QUIET: Final = frozenset(f"{verb} /{probe}" for verb in ("GET", "HEAD") for probe in ("healthz", "readyz", "metrics"))
+# Asked every few seconds by machines, or by a page that looks for news: counted, but neither a line nor a record.
+_QUIET: Final = frozenset(
+    f"{verb} /{probe}" for verb in ("GET", "HEAD") for probe in ("healthz", "readyz", "metrics", "inbox")
+)
 
 
 class WriteAccess(Protocol):
