@@ -602,3 +602,14 @@ async def test_unmuting_and_calling_off_while_incidents_open_leaves_none_untold(
         await scene.deliver()
         await scene.succeed()
         await scene.deliver()
+
+
+async def test_whoever_is_told_only_if_nobody_has_it_is_not_told_once_somebody_does(scene):
+    await scene.rows("UPDATE alert_routes SET after_seconds = 600 RETURNING 1")
+    incident = await scene.fail()
+    assert await scene.told() == ["escalation"]
+    await scene.acknowledge(incident, 1_800)
+    assert await scene.told() == []
+    await scene.sweep(1_800)
+    (row,) = await scene.rows("SELECT reason, due_at FROM deliveries WHERE state = 'pending'")
+    assert (row["reason"], row["due_at"]) == ("escalation", scene.later(600))

@@ -108,29 +108,43 @@ def route_reminder(
         return _opened(change, routes, now)
     coming = {row.route_id for row in before if row.state in _LIVE}
     reminded = {row.route_id for row in before} - coming
-    return tuple(
-        RoutedDuty(route, DeliveryReason.REMINDER, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
-        for route in _covering(change, routes)
-        if route.id in reminded
-    )
+    # An acknowledgement took an escalation back, and has ended: the wait begins anew.
+    waits_anew = reminded - {row.route_id for row in before if _was_due_a_word(row)}
+    duties = []
+    for route in _covering(change, routes):
+        if route.id not in reminded:
+            continue
+        anew = route.id in waits_anew
+        due_at = now + timedelta(seconds=route.after_seconds) if anew else now
+        reason = DeliveryReason.ESCALATION if anew else DeliveryReason.REMINDER
+        duties.append(RoutedDuty(route, reason, due_at, due_at + EXPIRES_AFTER, _next_sequence(before, route.id)))
+    return tuple(duties)
 
 
 def route_acknowledgement(
-    change: IncidentChange, routes: Iterable[RouteMatch], told: Iterable[ToldRoute], now: datetime
-) -> tuple[RoutedDuty, ...]:
-    """Decide which of `routes`, whose providers follow an incident's state, hear that somebody has it.
+    change: IncidentChange, following: Iterable[RouteMatch], told: Iterable[ToldRoute], now: datetime
+) -> Routing:
+    """Decide what an acknowledgement takes back, and who hears of it.
 
-    Those that were told of it. A word that is coming says so itself, as it is composed when it goes. It travels as a
-    reminder, which is what it is to everybody who reads of it later.
+    Nobody needs to be told later that nobody has it: escalations that have not begun are taken back. Of the routes
+    whose providers follow an incident's state, `following`, those hear of it that were told. A word that is coming says
+    so itself, as it is composed when it goes. It travels as a reminder, which is what it is to everybody who reads of
+    it later.
     """
     before = [row for row in told if row.incident_id == change.incident_id]
+    ended = tuple(
+        row.delivery_id
+        for row in before
+        if row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING
+    )
     coming = {row.route_id for row in before if row.state in _LIVE}
     heard = {row.route_id for row in before if row.state == DeliveryState.DELIVERED} - coming
-    return tuple(
+    duties = tuple(
         RoutedDuty(route, DeliveryReason.REMINDER, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
-        for route in routes
+        for route in following
         if route.id in heard and route.enabled
     )
+    return Routing(duties, ended)
 
 
 def _opened(change: IncidentChange, routes: Sequence[RouteMatch], now: datetime) -> tuple[RoutedDuty, ...]:
@@ -147,7 +161,11 @@ def _next_sequence(before: Iterable[ToldRoute], route_id: UUID) -> int:
 
 
 def _was_due_a_word(row: ToldRoute) -> bool:
-    return not (row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING)
+    """Tell whether it was; an escalation that waits, or was taken back while it did, was not."""
+    return row.reason != DeliveryReason.ESCALATION or row.state not in {
+        DeliveryState.PENDING,
+        DeliveryState.CANCELLED,
+    }
 
 
 def _may_have_heard(row: ToldRoute) -> bool:

@@ -1,4 +1,4 @@
-"""How pagers hear that somebody has an incident: or they would go on calling people who need not come."""
+"""What an acknowledgement changes for routes: nobody else needs to be called, and pagers stop calling."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ from luota_svc.usecases.operator_admission import Author
 async def tell_acknowledged(
     at: Installation, unit: Unit, incident: HeldIncident, author: Author, *, but: UUID | None = None
 ) -> None:
-    """Write the duties, in the transaction of the acknowledgement; `but` names the route that brought it."""
-    following = await following_routes(unit, incident.workspace_id) - {but}
-    if not following:
-        return
+    """Write and take back duties, in the transaction of the acknowledgement; `but` names the route that brought it."""
     now = at.clock.now()
     change = IncidentChange(
         incident_id=incident.id,
@@ -38,6 +35,8 @@ async def tell_acknowledged(
         traceparent=author.traceparent,
     )
     told = await duties.lock_told(unit, incident.id)
+    following = await following_routes(unit, incident.workspace_id) - {but}
     routes = [route for route in await duties.routes(unit, incident.workspace_id) if route.id in following]
-    routed = route_acknowledgement(change, routes, told, now)
-    await duties.write(unit, new=[new_duty(at.clock.new_id(), change, duty, now) for duty in routed], now=now)
+    routing = route_acknowledgement(change, routes, told, now)
+    new = [new_duty(at.clock.new_id(), change, duty, now) for duty in routing.duties]
+    await duties.write(unit, new=new, ended=[(each, incident.id) for each in routing.ended], now=now)
