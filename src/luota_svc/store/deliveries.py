@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection, pq
 
 from luota_svc.model.deliveries import DeliveryReason, DeliveryState, Settlement
 from luota_svc.model.destinations import Breaker, Destination, Pace
 from luota_svc.model.routes import RouteKind, RouteState
 from luota_svc.store.catalogue import load_catalogue
-from luota_svc.store.database import Unit
+from luota_svc.store.database import Database, Unit
+from luota_svc.store.errors import translated
+from luota_svc.store.round_trip import RoundTrips
 
 SQL = load_catalogue("deliveries")
+_HOT = (
+    "due_front", "free_destinations", "gather", "take", "note_claims", "freeze", "next_due",
+    "lock_routes", "lock_settled", "lock_breakers", "write_breakers", "write_settled", "deliver_late", "end_words",
+    "insert_attempts", "write_routes", "make_due",
+)  # fmt: skip
+# Their names on a session are their own: the ingest's may stand there too.
+_TRIPS = RoundTrips({f"outbox_{name}": SQL[name] for name in _HOT})
 
 # As many of a crowd are counted as decide anything (rules/pace), and as many gathered as one message can name.
 _CROWD = 6
 _GATHER_MOST = 500
 # So many due duties tell their destinations themselves.
 _FRONT = 200
+_BEGIN, _COMMIT = ("begin", ()), ("commit", ())
 # The first place in the order of destinations.
 START = (UUID(int=0), b"")
 
@@ -134,90 +148,175 @@ class Standing(NamedTuple):
     breakers_half_open: int
 
 
-async def due_front(unit: Unit, now: datetime) -> set[Destination] | None:
-    """Return every destination with due duties; None where more than 200 duties are due: then one walks."""
-    rows = await unit.rows(SQL["due_front"], {"now": now, "most": _FRONT})
-    return {(row["workspace_id"], bytes(row["destination"])) for row in rows} if len(rows) < _FRONT else None
+class Loaded(NamedTuple):
+    """What a batch of results is settled by: the duties as they stand, and the breakers that matter, all held."""
+
+    held: dict[UUID, Held]
+    breakers: dict[Destination, Breaker]
 
 
-async def free_destinations(
-    unit: Unit, now: datetime, most: int, *, named: Collection[Destination] = (), after: Destination | None = None
-) -> list[FreeDestination]:
-    """Hold up to `most` destinations with due duties whose breakers let one through.
+class SettleWrites(NamedTuple):
+    """Everything that the settling of a batch of results writes."""
 
-    Those that are named, or those after one in their order.
+    breakers: Mapping[Destination, Breaker]
+    settled: Sequence[SettledRow]
+    # Taken by a provider after the lease had passed on, with what the provider calls it.
+    delivered_late: Mapping[UUID, str | None]
+    # Those whose words about incidents end.
+    final: Collection[UUID]
+    attempts: Sequence[Settlement]
+    late: Collection[UUID]
+    routes: Collection[RouteWord]
+    # Where something was taken again after failures.
+    mended: Collection[Destination]
+
+
+class OutboxTransaction:
+    """The session of one claim or one settle. What is known together travels together (docs/adr/0015).
+
+    BEGIN goes with the first statements; `commit_claims` or `commit_settled` ends it.
     """
-    place = after or START
-    words = {
-        **_keys(named),
-        "walk": after is not None,
-        "after_workspace": place[0],
-        "after_destination": place[1],
-        "now": now,
-        "most": most,
-        "crowd": _CROWD,
-    }
-    return [
-        FreeDestination(
-            key=(row["workspace_id"], bytes(row["destination"])),
-            per_second=row["per_second"],
-            claimed_second=row["claimed_second"],
-            claimed_in_second=row["claimed_in_second"],
-            paced=row["paced"],
-            pace=Pace(row["last_message_at"], row["messages_in_row"], row["storm_until"]),
-            breaker=Breaker(row["failures_in_row"], row["open_until"], row["open_seconds"]),
-            waiting=row["waiting"],
-            critical=row["critical"],
-            in_flight=row["in_flight"],
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        """Wrap a session in autocommit mode."""
+        self.unit = Unit(connection)
+        self._connection = connection
+        self._begun = False
+
+    async def due_front(self, now: datetime) -> set[Destination] | None:
+        """Return every destination with due duties; None where more than 200 duties are due: then one walks."""
+        (rows,) = await self._run(("due_front", {"now": now, "most": _FRONT}))
+        return {(row[0], row[1]) for row in rows} if len(rows) < _FRONT else None
+
+    async def free_destinations(
+        self, now: datetime, most: int, *, named: Collection[Destination] = (), after: Destination | None = None
+    ) -> list[FreeDestination]:
+        """Hold up to `most` destinations with due duties whose breakers let one through.
+
+        Those that are named, or those after one in their order, in that order.
+        """
+        place = after or START
+        words = {
+            **_keys(named),
+            "walk": after is not None,
+            "after_workspace": place[0],
+            "after_destination": place[1],
+            "now": now,
+            "most": most,
+            "crowd": _CROWD,
+        }
+        (rows,) = await self._run(("free_destinations", words))
+        return [_free(row) for row in rows]
+
+    async def gather(self, crowded: Collection[Destination], now: datetime) -> int:
+        """Let one duty a route tell what several wait to tell; return how many were gathered into others."""
+        ((row,),) = await self._run(("gather", {**_keys(crowded), "now": now, "most": _GATHER_MOST}))
+        gathered: int = row[0]
+        return gathered
+
+    async def take(
+        self, rooms: Sequence[Room], now: datetime, *, most: int, worker: str, lease_seconds: float
+    ) -> list[TakenRow]:
+        """Claim the oldest due duties at destinations that are held; their leases end by the database's clock."""
+        words = {
+            **_keys([room.key for room in rooms]),
+            "room": [room.most for room in rooms],
+            "first_words": [room.first_words for room in rooms],
+            "now": now,
+            "most": most,
+            "worker": worker,
+            "lease_seconds": lease_seconds,
+        }
+        (rows,) = await self._run(("take", words))
+        return [_taken(row) for row in rows]
+
+    async def commit_claims(
+        self, claims: Sequence[Claims], contents: Mapping[UUID, bytes], now: datetime
+    ) -> datetime | None:
+        """Keep what bulkhead and pace must remember, and what duties tell; one that is frozen stays as it is. Commit.
+
+        Return when the next duty that waits for an instant comes due.
+        """
+        calls: list[tuple[str, Mapping[str, Any]]] = []
+        if claims:
+            calls.append(("note_claims", _claimed(claims)))
+        if contents:
+            calls.append(("freeze", {"ids": list(contents), "contents": list(contents.values())}))
+        *_, next_due, _committed = await self._run(*calls, ("next_due", {"now": now}), _COMMIT)
+        at: datetime | None = next_due[0][0]
+        return at
+
+    async def load_settled(
+        self, route_ids: Collection[UUID], ids: Collection[UUID], failed: Mapping[Destination, bool]
+    ) -> Loaded:
+        """Hold routes, duties and breakers, in this order, as an operator's change of a route does; return what stands.
+
+        Breakers are those of destinations where something failed now (True) or lately.
+        """
+        *_, duties, breakers = await self._run(
+            ("lock_routes", {"ids": list(route_ids)}),
+            ("lock_settled", {"ids": list(ids)}),
+            ("lock_breakers", {**_keys(failed), "failed": list(failed.values())}),
         )
-        for row in await unit.rows(SQL["free_destinations"], words)
-    ]
-
-
-async def gather(unit: Unit, crowded: Collection[Destination], now: datetime) -> int:
-    """Let one duty a route tell what several wait to tell; return how many were gathered into others."""
-    row = await unit.row(SQL["gather"], {**_keys(crowded), "now": now, "most": _GATHER_MOST})
-    assert row is not None
-    gathered: int = row["gathered"]
-    return gathered
-
-
-async def take(
-    unit: Unit, rooms: Sequence[Room], now: datetime, *, most: int, worker: str, lease_seconds: float
-) -> list[TakenRow]:
-    """Claim the oldest due duties at destinations that are held; their leases end by the database's clock."""
-    words = {
-        **_keys([room.key for room in rooms]),
-        "room": [room.most for room in rooms],
-        "first_words": [room.first_words for room in rooms],
-        "now": now,
-        "most": most,
-        "worker": worker,
-        "lease_seconds": lease_seconds,
-    }
-    return [_taken(row) for row in await unit.rows(SQL["take"], words)]
-
-
-async def freeze(unit: Unit, contents: Mapping[UUID, bytes]) -> None:
-    """Keep what duties tell; one that is frozen stays as it is."""
-    if contents:
-        await unit.run(SQL["freeze"], {"ids": list(contents), "contents": list(contents.values())})
-
-
-async def note_claims(unit: Unit, claims: Sequence[Claims]) -> None:
-    """Keep what bulkhead and pace must remember."""
-    if claims:
-        await unit.run(
-            SQL["note_claims"],
-            {
-                **_keys([claim.key for claim in claims]),
-                "claimed_second": [claim.claimed_second for claim in claims],
-                "claimed_in_second": [claim.claimed_in_second for claim in claims],
-                "last_message_at": [claim.pace.last_message_at for claim in claims],
-                "messages_in_row": [claim.pace.messages_in_row for claim in claims],
-                "storm_until": [claim.pace.storm_until for claim in claims],
+        return Loaded(
+            held={
+                id_: Held(
+                    id_, DeliveryState(state), token, fallback_at, failed_at, usable, RouteState(route), superseded
+                )
+                for id_, state, token, fallback_at, failed_at, usable, route, superseded in duties
             },
+            breakers={(row[0], row[1]): Breaker(*row[2:]) for row in breakers},
         )
+
+    async def commit_settled(self, writes: SettleWrites, now: datetime) -> None:
+        """Write and commit. A duty that is not held under its lease raises psycopg's error, and nothing is kept.
+
+        The same attempt told again is kept once; what became final before stays as it is.
+        """
+        calls: list[tuple[str, Mapping[str, Any]]] = []
+        if writes.breakers:
+            calls.append(("write_breakers", _broken(writes.breakers)))
+        if writes.settled:
+            calls.append(("write_settled", _named(_SETTLED, writes.settled)))
+        if writes.delivered_late:
+            late = {
+                "ids": list(writes.delivered_late),
+                "provider_ids": list(writes.delivered_late.values()),
+                "now": now,
+            }
+            calls.append(("deliver_late", late))
+        if writes.final:
+            calls.append(("end_words", {"ids": list(writes.final)}))
+        if writes.attempts:
+            rows = [_attempt(each, late=each.claimed.id in writes.late) for each in writes.attempts]
+            calls.append(("insert_attempts", _named(_ATTEMPTS, rows)))
+        if writes.routes:
+            calls.append(("write_routes", _named(_ROUTES, writes.routes)))
+        if writes.mended:
+            calls.append(("make_due", {**_keys(writes.mended), "now": now}))
+        await self._run(*calls, _COMMIT)
+
+    async def _run(self, *calls: tuple[str, Mapping[str, Any] | tuple[()]]) -> list[list[tuple[Any, ...]]]:
+        sent = [(name if name == "commit" else f"outbox_{name}", words) for name, words in calls]
+        if self._begun:
+            return await _TRIPS.run(self._connection, sent)
+        # Whatever becomes of the trip, the session is looked at when it is given back.
+        self._begun = True
+        return (await _TRIPS.run(self._connection, [_BEGIN, *sent]))[1:]
+
+
+@asynccontextmanager
+async def outbox_transaction(database: Database) -> AsyncIterator[OutboxTransaction]:
+    """Lend a session for one claim or settle; whatever was not committed is rolled back. Errors are model errors."""
+    with translated():
+        async with database.session() as connection:
+            try:
+                yield OutboxTransaction(connection)
+            finally:
+                # A session on which even that fails is thrown away by the pool; what went wrong first is the news.
+                if not connection.closed and connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                    with suppress(psycopg.Error):
+                        await connection.rollback()
 
 
 async def take_over(
@@ -239,127 +338,6 @@ async def release(unit: Unit, leases: Mapping[UUID, int], now: datetime) -> None
     await unit.run(SQL["release"], {"ids": list(leases), "tokens": list(leases.values()), "now": now})
 
 
-async def lock_routes(unit: Unit, route_ids: Collection[UUID]) -> None:
-    """Hold routes: before duties, as an operator's change of a route does."""
-    await unit.run(SQL["lock_routes"], {"ids": list(route_ids)})
-
-
-async def lock_settled(unit: Unit, ids: Collection[UUID]) -> dict[UUID, Held]:
-    """Hold duties to be settled and return each as it stands."""
-    rows = await unit.rows(SQL["lock_settled"], {"ids": list(ids)})
-    return {
-        row["id"]: Held(
-            row["id"],
-            DeliveryState(row["state"]),
-            row["lease_token"],
-            row["fallback_due_at"],
-            row["first_failed_at"],
-            row["route_usable"],
-            RouteState(row["route_state"]),
-            row["superseded"],
-        )
-        for row in rows
-    }
-
-
-async def lock_breakers(unit: Unit, failed: Mapping[Destination, bool]) -> dict[Destination, Breaker]:
-    """Hold and return the breakers of destinations where something failed now (True) or lately."""
-    rows = await unit.rows(SQL["lock_breakers"], {**_keys(failed), "failed": list(failed.values())})
-    return {
-        (row["workspace_id"], bytes(row["destination"])): Breaker(
-            row["failures_in_row"], row["open_until"], row["open_seconds"]
-        )
-        for row in rows
-    }
-
-
-async def write_settled(unit: Unit, rows: Sequence[SettledRow]) -> None:
-    """Write what duties become. RowCountMismatch where one is not held under its lease."""
-    if rows:
-        columns = _columns(rows)
-        names = (
-            "ids", "tokens", "states", "next_attempt_at", "settled_at", "attempt_counts", "deferral_counts",
-            "provider_ids", "last_errors", "first_failed_at", "fallback_due_at", "recipients", "traceparents",
-        )  # fmt: skip
-        await unit.change("write_settled", SQL["write_settled"], dict(zip(names, columns, strict=True)), rows=len(rows))
-
-
-async def deliver_late(unit: Unit, delivered: Mapping[UUID, str | None], now: datetime) -> None:
-    """Make duties delivered that a provider took after their lease had passed on; final ones stay as they are."""
-    if delivered:
-        words = {"ids": list(delivered), "provider_ids": list(delivered.values()), "now": now}
-        await unit.run(SQL["deliver_late"], words)
-
-
-async def end_words(unit: Unit, ids: Collection[UUID]) -> None:
-    """Free (incident, route) of duties that are final."""
-    if ids:
-        await unit.run(SQL["end_words"], {"ids": list(ids)})
-
-
-async def insert_attempts(unit: Unit, settlements: Sequence[Settlement], late: Collection[UUID]) -> None:
-    """Keep each attempt; the same one told again is kept once."""
-    rows = [
-        (
-            each.claimed.id,
-            each.claimed.number,
-            each.started_at,
-            each.ended_at,
-            int((each.ended_at - each.started_at).total_seconds() * 1_000),
-            each.outcome.kind.value,
-            each.outcome.http_status,
-            each.outcome.provider_id,
-            each.outcome.retry_after_seconds,
-            each.outcome.error,
-            each.outcome.reply,
-            each.outcome.resolved_address,
-            each.worker,
-            each.traceparent[3:35] if each.traceparent else None,
-            each.claimed.request_id,
-            each.claimed.id in late,
-        )
-        for each in settlements
-    ]
-    names = (
-        "ids", "numbers", "started_at", "ended_at", "duration_ms", "outcomes", "http_statuses", "provider_ids",
-        "retry_after_seconds", "errors", "replies", "addresses", "workers", "trace_ids", "request_ids", "late",
-    )  # fmt: skip
-    await unit.run(SQL["insert_attempts"], dict(zip(names, _columns(rows), strict=True)))
-
-
-async def write_breakers(unit: Unit, breakers: Mapping[Destination, Breaker]) -> None:
-    """Keep what breakers found; their locks are held."""
-    if breakers:
-        await unit.run(
-            SQL["write_breakers"],
-            {
-                **_keys(breakers),
-                "failures_in_row": [breaker.failures_in_row for breaker in breakers.values()],
-                "open_until": [breaker.open_until for breaker in breakers.values()],
-                "open_seconds": [breaker.open_seconds for breaker in breakers.values()],
-            },
-        )
-
-
-async def write_routes(unit: Unit, words: Sequence[RouteWord]) -> None:
-    """Keep what routes proved; their locks are held."""
-    if words:
-        names = ("ids", "states", "delivered_at", "failed_at", "errors")
-        await unit.run(SQL["write_routes"], dict(zip(names, _columns(words), strict=True)))
-
-
-async def make_due(unit: Unit, destinations: Collection[Destination], now: datetime) -> None:
-    """Let what failed at these destinations be tried now."""
-    if destinations:
-        await unit.run(SQL["make_due"], {**_keys(destinations), "now": now})
-
-
-async def next_due(unit: Unit, now: datetime) -> datetime | None:
-    """Return when the next duty that waits for an instant comes due."""
-    row = await unit.row(SQL["next_due"], {"now": now})
-    return row["at"] if row else None
-
-
 async def standing(unit: Unit, now: datetime) -> Standing:
     """Return how the outbox stands; what waits is counted up to 10,001."""
     row = await unit.row(SQL["standing"], {"now": now})
@@ -367,31 +345,90 @@ async def standing(unit: Unit, now: datetime) -> Standing:
     return Standing(row["oldest_due_at"], row["waiting"], row["breakers_open"], row["breakers_half_open"])
 
 
-def _taken(row: Mapping[str, Any]) -> TakenRow:
-    content = row["content"]
-    return TakenRow(
-        id=row["id"],
-        workspace_id=row["workspace_id"],
-        route_id=row["route_id"],
-        route_name=row["route_name"],
-        kind=RouteKind(row["kind"]),
-        route_state=RouteState(row["route_state"]),
-        destination=bytes(row["destination"]),
-        reason=DeliveryReason(row["reason"]),
-        created_at=row["created_at"],
-        due_at=row["due_at"],
-        expires_at=row["expires_at"],
-        attempt_count=row["attempt_count"],
-        deferral_count=row["deferral_count"],
-        lost_count=row["lost_count"],
-        lease_token=row["lease_token"],
-        content=None if content is None else bytes(content),
-        target=bytes(row["target"]),
-        recipients=tuple(row["recipients"] or ()),
-        request_id=row["request_id"],
-        traceparent=row["traceparent"],
-        first_attempt_traceparent=row["first_attempt_traceparent"],
-        about_route_id=row["about_route_id"],
+# The parameters of the statements that write rows, in the order of the rows' members.
+_SETTLED = (
+    "ids", "tokens", "states", "next_attempt_at", "settled_at", "attempt_counts", "deferral_counts",
+    "provider_ids", "last_errors", "first_failed_at", "fallback_due_at", "recipients", "traceparents",
+)  # fmt: skip
+_ATTEMPTS = (
+    "ids", "numbers", "started_at", "ended_at", "duration_ms", "outcomes", "http_statuses", "provider_ids",
+    "retry_after_seconds", "errors", "replies", "addresses", "workers", "trace_ids", "request_ids", "late",
+)  # fmt: skip
+_ROUTES = ("ids", "states", "delivered_at", "failed_at", "errors")
+
+
+def _named(names: Sequence[str], rows: Collection[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def _attempt(each: Settlement, *, late: bool) -> tuple[Any, ...]:
+    claimed, outcome = each.claimed, each.outcome
+    return (
+        claimed.id,
+        claimed.number,
+        each.started_at,
+        each.ended_at,
+        int((each.ended_at - each.started_at).total_seconds() * 1_000),
+        outcome.kind.value,
+        outcome.http_status,
+        outcome.provider_id,
+        outcome.retry_after_seconds,
+        outcome.error,
+        outcome.reply,
+        outcome.resolved_address,
+        each.worker,
+        each.traceparent[3:35] if each.traceparent else None,
+        claimed.request_id,
+        late,
+    )
+
+
+def _claimed(claims: Sequence[Claims]) -> dict[str, list[Any]]:
+    return {
+        **_keys([claim.key for claim in claims]),
+        "claimed_second": [claim.claimed_second for claim in claims],
+        "claimed_in_second": [claim.claimed_in_second for claim in claims],
+        "last_message_at": [claim.pace.last_message_at for claim in claims],
+        "messages_in_row": [claim.pace.messages_in_row for claim in claims],
+        "storm_until": [claim.pace.storm_until for claim in claims],
+    }
+
+
+def _broken(breakers: Mapping[Destination, Breaker]) -> dict[str, list[Any]]:
+    return {
+        **_keys(breakers),
+        "failures_in_row": [breaker.failures_in_row for breaker in breakers.values()],
+        "open_until": [breaker.open_until for breaker in breakers.values()],
+        "open_seconds": [breaker.open_seconds for breaker in breakers.values()],
+    }
+
+
+def _free(row: Sequence[Any]) -> FreeDestination:
+    """Read a row of free_destinations."""
+    workspace_id, destination, per_second, second, in_second, paced, last_at, in_row, storm_until, *rest = row
+    failures, open_until, open_seconds, waiting, critical, in_flight = rest
+    return FreeDestination(
+        key=(workspace_id, destination),
+        per_second=per_second,
+        claimed_second=second,
+        claimed_in_second=in_second,
+        paced=paced,
+        pace=Pace(last_at, in_row, storm_until),
+        breaker=Breaker(failures, open_until, open_seconds),
+        waiting=waiting,
+        critical=critical,
+        in_flight=in_flight,
+    )
+
+
+def _taken(row: tuple[Any, ...]) -> TakenRow:
+    """Read a row of take: its columns are the members, in their order."""
+    taken = TakenRow(*row)
+    return taken._replace(
+        kind=RouteKind(taken.kind),
+        route_state=RouteState(taken.route_state),
+        reason=DeliveryReason(taken.reason),
+        recipients=tuple(taken.recipients or ()),
     )
 
 
@@ -400,7 +437,3 @@ def _keys(destinations: Collection[Destination]) -> dict[str, list[Any]]:
         "workspaces": [workspace_id for workspace_id, _ in destinations],
         "destinations": [destination for _, destination in destinations],
     }
-
-
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

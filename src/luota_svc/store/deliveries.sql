@@ -50,7 +50,7 @@ CROSS JOIN LATERAL (
     SELECT t.*
     FROM destinations t
     WHERE t.workspace_id = w.workspace_id AND t.destination = w.destination
-      AND (t.open_until IS NULL OR t.open_until <= %(now)s)
+      AND (t.open_until IS NULL OR t.open_until <= %(now)s::timestamptz)
       AND EXISTS (
         SELECT 1
         FROM deliveries d

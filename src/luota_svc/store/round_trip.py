@@ -1,4 +1,4 @@
-"""Several prepared statements in one round trip, for the hot path alone: no cursors, one wait, arrays packed here.
+"""Several prepared statements in one round trip, for the hot paths alone: no cursors, one wait, arrays packed here.
 
 psycopg's own pipeline serves each statement through a cursor and a handful of waits; twelve statements a batch cost
 the process 1.5 ms of CPU, here a quarter of it (docs/adr says what was measured). Connections, results and errors stay
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,16 +21,18 @@ from psycopg.adapt import Transformer
 from psycopg.waiting import Ready, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from psycopg import AsyncConnection
     from psycopg.pq.abc import PGconn, PGresult
 
 _PARAMETER: Final = re.compile(r"%b::(?P<type>\w+)(?P<array>\[\])?")
+_NAMED: Final = re.compile(r"%\((?P<name>\w+)\)s(?:::(?P<type>\w+)(?P<array>\[\])?)?")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NULL: Final = b"\xff\xff\xff\xff"
 _INT2, _INT4, _INT8 = struct.Struct("!ih"), struct.Struct("!ii"), struct.Struct("!iq")
+_FLOAT8: Final = struct.Struct("!id")
 _ARRAY_HEAD: Final = struct.Struct("!iiIii")
 
 
@@ -42,6 +45,7 @@ _TYPES: Final[dict[str, tuple[int, Callable[[Any], bytes]]]] = {
     "smallint": (21, lambda value: _INT2.pack(2, value)),
     "int": (23, lambda value: _INT4.pack(4, value)),
     "bigint": (20, lambda value: _INT8.pack(8, value)),
+    "float8": (701, lambda value: _FLOAT8.pack(8, value)),
     "bytea": (17, lambda value: _packed(bytes(value))),
 }
 
@@ -61,14 +65,21 @@ def _pack_array(oid: int, pack: Callable[[Any], bytes], values: Sequence[Any]) -
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement as the server gets it: its name on every session, its text and how its parameters are packed."""
+    """One statement as the server gets it: its name on every session, its text and how its parameters are packed.
+
+    `names` are those of its parameters in the order of their numbers; None where they have none.
+    """
 
     name: bytes
     text: bytes
     types: tuple[tuple[str, bool], ...]
+    names: tuple[str, ...] | None = None
 
-    def pack(self, parameters: Sequence[Any]) -> list[bytes | None]:
+    def pack(self, parameters: Sequence[Any] | Mapping[str, Any]) -> list[bytes | None]:
         """Pack the parameters in binary; they must be of the types that the text's casts name."""
+        if self.names is not None:
+            assert isinstance(parameters, Mapping)
+            parameters = [parameters[name] for name in self.names]
         packed: list[bytes | None] = []
         for value, (type_, is_array) in zip(parameters, self.types, strict=True):
             oid, pack = _TYPES[type_]
@@ -80,12 +91,31 @@ class Statement:
 
 
 def statement_of(name: str, sql: str) -> Statement:
-    """Read a catalogue statement whose parameters are all written `%b::type` or `%b::type[]`."""
+    """Read a catalogue statement whose parameters are all written `%b::type` or `%b::type[]`.
+
+    Or all by name, `%(name)s`, of which one place at least says the type in the same way.
+    """
+    if _NAMED.search(sql):
+        return _named_statement(name, sql)
     types = tuple((match["type"], match["array"] is not None) for match in _PARAMETER.finditer(sql))
     numbers = iter(range(1, len(types) + 1))
     text = _PARAMETER.sub(lambda match: f"${next(numbers)}::{match['type']}{match['array'] or ''}", sql)
     assert "%b" not in text, f"{name}: a parameter without a cast"
     return Statement(f"luota_{name}".encode(), text.encode(), types)
+
+
+def _named_statement(name: str, sql: str) -> Statement:
+    names = tuple(dict.fromkeys(match["name"] for match in _NAMED.finditer(sql)))
+    casts = {m["name"]: (m["type"], m["array"] is not None) for m in _NAMED.finditer(sql) if m["type"]}
+    assert casts.keys() >= set(names), f"{name}: a parameter without a cast"
+
+    def numbered(match: re.Match[str]) -> str:
+        type_, is_array = casts[match["name"]]
+        return f"${names.index(match['name']) + 1}::{type_}{'[]' if is_array else ''}"
+
+    text = _NAMED.sub(numbered, sql)
+    assert "%b" not in text, f"{name}: parameters with names and without"
+    return Statement(f"luota_{name}".encode(), text.encode(), tuple(casts[each] for each in names), names)
 
 
 class RoundTrips:
@@ -98,16 +128,29 @@ class RoundTrips:
         self._prepared: WeakSet[AsyncConnection[Any]] = WeakSet()
 
     async def run(
-        self, connection: AsyncConnection[Any], calls: Iterable[tuple[str, Sequence[Any]]]
+        self, connection: AsyncConnection[Any], calls: Iterable[tuple[str, Sequence[Any] | Mapping[str, Any]]]
     ) -> list[list[tuple[Any, ...]]]:
         """Send every (name, parameters) at once and return the rows of each.
 
         The first error is raised as psycopg would raise it; the server has skipped what came after it.
         """
-        if connection not in self._prepared:
-            await self._prepare(connection)
         packed = [(self._statements[name], parameters) for name, parameters in calls]
         sends = [(statement.name, statement.pack(parameters)) for statement, parameters in packed]
+        if connection not in self._prepared:
+            await self._prepare(connection)
+        try:
+            return await self._send(connection, sends)
+        except psycopg.errors.InvalidSqlStatementName:
+            # Whoever else uses this session rolled back, and psycopg said DEALLOCATE ALL. Nothing of this trip is kept.
+            self._prepared.discard(connection)
+            if connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                raise
+        await self._prepare(connection)
+        return await self._send(connection, sends)
+
+    async def _send(
+        self, connection: AsyncConnection[Any], sends: Sequence[tuple[bytes, list[bytes | None]]]
+    ) -> list[list[tuple[Any, ...]]]:
         pgconn = connection.pgconn
         pgconn.enter_pipeline_mode()
         try:

@@ -16,8 +16,18 @@ from luota_svc.rules import breaker as breakers
 from luota_svc.rules.pace import after_message, pace
 from luota_svc.rules.retry import FALLBACK_AFTER, Settled, settle
 from luota_svc.store import deliveries
-from luota_svc.store.database import Unit
-from luota_svc.store.deliveries import Claims, FreeDestination, Held, Room, RouteWord, SettledRow, Standing, TakenRow
+from luota_svc.store.deliveries import (
+    Claims,
+    FreeDestination,
+    Held,
+    OutboxTransaction,
+    Room,
+    RouteWord,
+    SettledRow,
+    SettleWrites,
+    Standing,
+    TakenRow,
+)
 from luota_svc.store.vault import CannotOpen
 from luota_svc.telemetry import names
 from luota_svc.usecases.alert_content import freeze_contents
@@ -88,28 +98,26 @@ class Outbox:
         One transaction; it waits for nobody's locks. Raises Unavailable where PostgreSQL is away.
         """
         now = self._at.clock.now()
-        async with self._at.database.unit() as unit:
-            plans = [_plan(destination, now) for destination in await self._destinations(unit, now)]
+        async with deliveries.outbox_transaction(self._at.database) as transaction:
+            plans = [_plan(destination, now) for destination in await self._destinations(transaction, now)]
             if crowded := [plan.destination.key for plan in plans if plan.gather]:
-                await deliveries.gather(unit, crowded, now)
+                await transaction.gather(crowded, now)
             rooms = [Room(plan.destination.key, plan.room, plan.first_words) for plan in plans if plan.room > 0]
             rows = []
             if rooms:
-                rows = await deliveries.take(
-                    unit,
+                rows = await transaction.take(
                     rooms,
                     now,
                     most=min(most, CLAIM_MOST),
                     worker=self._worker,
                     lease_seconds=LEASE_SECONDS,
                 )
-            if rows:
-                await deliveries.note_claims(unit, list(_claims(plans, rows, now)))
             fresh = [_uncomposed(row) for row in rows if row.content is None]
-            contents = await freeze_contents(self._at, unit, fresh) if fresh else {}
-            await deliveries.freeze(unit, contents)
-            look_again_at = await self._look_again_at(unit, plans, now)
-        return Claim([self._opened(row, contents) for row in rows], look_again_at)
+            contents = await freeze_contents(self._at, transaction.unit, fresh) if fresh else {}
+            next_due = await transaction.commit_claims(_claims(plans, rows, now), contents, now)
+        # When something may go that may not go now.
+        coming = [at for at in (next_due, *(plan.goes_at for plan in plans)) if at is not None]
+        return Claim([self._opened(row, contents) for row in rows], min(coming, default=None))
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write what became of attempts, in one transaction. Telling the same again changes nothing.
@@ -118,23 +126,30 @@ class Outbox:
         same. Raises Unavailable where PostgreSQL is away; nothing is written then.
         """
         now = self._at.clock.now()
-        async with self._at.database.unit() as unit:
-            await deliveries.lock_routes(unit, {each.claimed.route_id for each in settlements})
-            held = await deliveries.lock_settled(unit, {each.claimed.id for each in settlements})
+        async with deliveries.outbox_transaction(self._at.database) as transaction:
+            held, standing = await transaction.load_settled(
+                {each.claimed.route_id for each in settlements},
+                {each.claimed.id for each in settlements},
+                _failed(settlements),
+            )
             in_time = [each for each in settlements if _holds(each, held)]
             late = [each for each in settlements if not _holds(each, held)]
             decided = [
                 (each, held[each.claimed.id], self._decide(each, held[each.claimed.id], now)) for each in in_time
             ]
-            failing = await self._settle_breakers(unit, in_time, now)
-            await deliveries.write_settled(unit, [_row(*each, now) for each in decided])
             accepted = {e.claimed.id: e.outcome.provider_id for e in late if e.outcome.kind is OutcomeKind.DELIVERED}
-            await deliveries.deliver_late(unit, accepted, now)
             final = [each.claimed.id for each, _, settled in decided if settled.state in _FINAL]
-            await deliveries.end_words(unit, [*final, *accepted])
-            await deliveries.insert_attempts(unit, settlements, {each.claimed.id for each in late})
-            await deliveries.write_routes(unit, list(_route_words(decided, late)))
-            await deliveries.make_due(unit, _mended(decided, failing), now)
+            writes = SettleWrites(
+                breakers=_settled_breakers(in_time, standing, now),
+                settled=[_row(*each, now) for each in decided],
+                delivered_late=accepted,
+                final=[*final, *accepted],
+                attempts=settlements,
+                late={each.claimed.id for each in late},
+                routes=_route_words(decided, late),
+                mended=_mended(decided, standing),
+            )
+            await transaction.commit_settled(writes, now)
         for each in late:
             _LOG.warning(names.LOG_LEASE_LOST, extra={"delivery_id": str(each.claimed.id), **_ids(each.claimed)})
 
@@ -149,25 +164,20 @@ class Outbox:
         async with self._at.database.unit() as unit:
             return await deliveries.standing(unit, self._at.clock.now())
 
-    async def _destinations(self, unit: Unit, now: datetime) -> list[FreeDestination]:
+    async def _destinations(self, transaction: OutboxTransaction, now: datetime) -> list[FreeDestination]:
         """Hold those of the few duties that are due; of a crowd, go on from where the last look ended, once around."""
-        named = await deliveries.due_front(unit, now)
-        if named is not None:
-            return await deliveries.free_destinations(unit, now, CLAIM_MOST, named=named) if named else []
-        found = await deliveries.free_destinations(unit, now, CLAIM_MOST, after=self._place)
+        # While a walk goes on there is a crowd: nothing is gained by counting it.
+        if self._place == deliveries.START:
+            named = await transaction.due_front(now)
+            if named is not None:
+                return await transaction.free_destinations(now, CLAIM_MOST, named=named) if named else []
+        found = await transaction.free_destinations(now, CLAIM_MOST, after=self._place)
         if len(found) < CLAIM_MOST and self._place != deliveries.START:
-            again = await deliveries.free_destinations(unit, now, CLAIM_MOST - len(found), after=deliveries.START)
+            again = await transaction.free_destinations(now, CLAIM_MOST - len(found), after=deliveries.START)
             known = {destination.key for destination in found}
             found += [destination for destination in again if destination.key not in known]
         self._place = found[-1].key if len(found) == CLAIM_MOST else deliveries.START
         return found
-
-    async def _look_again_at(self, unit: Unit, plans: Sequence[_Plan], now: datetime) -> datetime | None:
-        """Return the next instant at which something may go that may not go now."""
-        coming = [plan.goes_at for plan in plans if plan.goes_at is not None]
-        if (next_due := await deliveries.next_due(unit, now)) is not None:
-            coming.append(next_due)
-        return min(coming, default=None)
 
     def _opened(self, row: TakenRow, contents: Mapping[UUID, bytes]) -> Claimed:
         target, refusal = self._open_target(row)
@@ -197,24 +207,6 @@ class Outbox:
             fallback_due_at=held.fallback_due_at,
         )
 
-    async def _settle_breakers(
-        self, unit: Unit, in_time: Sequence[Settlement], now: datetime
-    ) -> dict[Destination, Breaker]:
-        """Write what the attempts say about their destinations; return those that stood failing before."""
-        failed: dict[Destination, bool] = {}
-        for each in in_time:
-            key = _destination(each.claimed)
-            failed[key] = failed.get(key, False) or each.outcome.kind is not OutcomeKind.DELIVERED
-        standing = await deliveries.lock_breakers(unit, failed)
-        written: dict[Destination, Breaker] = {}
-        for each in in_time:
-            key = _destination(each.claimed)
-            stands = written.get(key) or standing.get(key)
-            if stands is not None and (after := breakers.after(each.outcome, stands, now)) is not None:
-                written[key] = after
-        await deliveries.write_breakers(unit, written)
-        return {key: stood for key, stood in standing.items() if stood.failures_in_row > 0}
-
 
 def _plan(destination: FreeDestination, now: datetime) -> _Plan:
     """Decide how much may go to a destination that is held: its bulkhead, its breaker, its rate and its pace."""
@@ -241,11 +233,14 @@ def _plan(destination: FreeDestination, now: datetime) -> _Plan:
 
 def _claims(plans: Sequence[_Plan], rows: Sequence[TakenRow], now: datetime) -> Sequence[Claims]:
     """Return what the destinations of these claims must remember."""
+    taken: dict[Destination, list[TakenRow]] = {}
+    for row in rows:
+        taken.setdefault((row.workspace_id, row.destination), []).append(row)
     claims = []
     for plan in plans:
         destination = plan.destination
-        here = [row for row in rows if (row.workspace_id, row.destination) == destination.key]
-        if not here:
+        here = taken.get(destination.key)
+        if here is None:
             continue
         this_second = destination.claimed_second is not None and now - destination.claimed_second < _SECOND
         began_at = destination.claimed_second if this_second else now
@@ -280,6 +275,28 @@ def _holds(each: Settlement, held: Mapping[UUID, Held]) -> bool:
 
 def _destination(claimed: Claimed) -> Destination:
     return claimed.workspace_id, claimed.destination
+
+
+def _failed(settlements: Sequence[Settlement]) -> dict[Destination, bool]:
+    """Return the destinations, each with whether something failed there."""
+    failed: dict[Destination, bool] = {}
+    for each in settlements:
+        key = _destination(each.claimed)
+        failed[key] = failed.get(key, False) or each.outcome.kind is not OutcomeKind.DELIVERED
+    return failed
+
+
+def _settled_breakers(
+    in_time: Sequence[Settlement], standing: Mapping[Destination, Breaker], now: datetime
+) -> dict[Destination, Breaker]:
+    """Return what the attempts make of their destinations' breakers, where that is anything."""
+    written: dict[Destination, Breaker] = {}
+    for each in in_time:
+        key = _destination(each.claimed)
+        stands = written.get(key) or standing.get(key)
+        if stands is not None and (after := breakers.after(each.outcome, stands, now)) is not None:
+            written[key] = after
+    return written
 
 
 def _row(each: Settlement, held: Held, settled: Settled, now: datetime) -> SettledRow:
@@ -327,9 +344,10 @@ def _route_words(
 
 
 def _mended(
-    decided: Sequence[tuple[Settlement, Held, Settled]], failing: Mapping[Destination, Breaker]
+    decided: Sequence[tuple[Settlement, Held, Settled]], standing: Mapping[Destination, Breaker]
 ) -> set[Destination]:
     """Return the destinations that failed lately and have taken something now."""
+    failing = {key for key, stood in standing.items() if stood.failures_in_row > 0}
     return {
         _destination(each.claimed)
         for each, _, _ in decided
