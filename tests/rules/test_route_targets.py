@@ -64,6 +64,7 @@ BAD = [
     (RouteKind.EMAIL, {"to": ["a@example.org\r\nBcc: x@example.org"]}, {"email.to[0]": "must be an e-mail address"}),
     (RouteKind.SLACK, {"url": ""}, {"slack.url": "is required"}),
     (RouteKind.PAGERDUTY, {}, {"pagerduty.routingKey": "must be the 32 letters and digits"}),
+    (RouteKind.PAGERDUTY, {"routingKey": "k" * 32, "region": "mars"}, {"pagerduty.region": "must be us or eu"}),
     (
         RouteKind.PAGERDUTY,
         {"routingKey": "-" * 32, "webhookSecret": "short"},

@@ -26,31 +26,31 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from luota.v1 import incidents_pb2 as luota_dot_v1_dot_incidents__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bluota/v1/alert_routes.proto\x12\x08luota.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18luota/v1/incidents.proto\"\x84\x01\n\rWebhookTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06secret\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x39\n\x15previous_secret_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04_urlB\t\n\x07_secret\"\x19\n\x0b\x45mailTarget\x12\n\n\x02to\x18\x01 \x03(\t\"\'\n\x0bSlackTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x06\n\x04_url\"k\n\x0fPagerdutyTarget\x12\x18\n\x0brouting_key\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0ewebhook_secret\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x0e\n\x0c_routing_keyB\x11\n\x0f_webhook_secret\"\xa2\x01\n\x12\x41lertmanagerTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08username\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08password\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0c\x62\x65\x61rer_token\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x06\n\x04_urlB\x0b\n\t_usernameB\x0b\n\t_passwordB\x0f\n\r_bearer_token\")\n\rAppriseTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x06\n\x04_url\"\r\n\x0bInboxTarget\"\xc4\x06\n\nAlertRoute\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12&\n\x04kind\x18\x04 \x01(\x0e\x32\x18.luota.v1.AlertRouteKind\x12\x13\n\x0bmonitor_ids\x18\x05 \x03(\t\x12(\n\x0cmin_severity\x18\x06 \x01(\x0e\x32\x12.luota.v1.Severity\x12(\n\x07webhook\x18\x07 \x01(\x0b\x32\x17.luota.v1.WebhookTarget\x12$\n\x05\x65mail\x18\x08 \x01(\x0b\x32\x15.luota.v1.EmailTarget\x12$\n\x05slack\x18\t \x01(\x0b\x32\x15.luota.v1.SlackTarget\x12,\n\tpagerduty\x18\n \x01(\x0b\x32\x19.luota.v1.PagerdutyTarget\x12\x32\n\x0c\x61lertmanager\x18\x0b \x01(\x0b\x32\x1c.luota.v1.AlertmanagerTarget\x12(\n\x07\x61pprise\x18\x0c \x01(\x0b\x32\x17.luota.v1.AppriseTarget\x12$\n\x05inbox\x18\r \x01(\x0b\x32\x15.luota.v1.InboxTarget\x12\x10\n\x08\x66\x61llback\x18\x0e \x01(\x08\x12\x15\n\rafter_seconds\x18\x0f \x01(\x05\x12\x14\n\x07\x65nabled\x18\x10 \x01(\x08H\x00\x88\x01\x01\x12(\n\x05state\x18\x11 \x01(\x0e\x32\x19.luota.v1.AlertRouteState\x12\x35\n\x11last_delivered_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_failed_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nlast_error\x18\x14 \x01(\tH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x17 \x01(\x03\x42\n\n\x08_enabledB\r\n\x0b_last_error*\x85\x02\n\x0e\x41lertRouteKind\x12 \n\x1c\x41LERT_ROUTE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41LERT_ROUTE_KIND_WEBHOOK\x10\x01\x12\x1a\n\x16\x41LERT_ROUTE_KIND_EMAIL\x10\x02\x12\x1a\n\x16\x41LERT_ROUTE_KIND_SLACK\x10\x03\x12\x1e\n\x1a\x41LERT_ROUTE_KIND_PAGERDUTY\x10\x04\x12!\n\x1d\x41LERT_ROUTE_KIND_ALERTMANAGER\x10\x05\x12\x1c\n\x18\x41LERT_ROUTE_KIND_APPRISE\x10\x06\x12\x1a\n\x16\x41LERT_ROUTE_KIND_INBOX\x10\x07*\xb0\x01\n\x0f\x41lertRouteState\x12!\n\x1d\x41LERT_ROUTE_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41LERT_ROUTE_STATE_UNPROVEN\x10\x01\x12\x1c\n\x18\x41LERT_ROUTE_STATE_PROVEN\x10\x02\x12\x1e\n\x1a\x41LERT_ROUTE_STATE_RETRYING\x10\x03\x12\x1c\n\x18\x41LERT_ROUTE_STATE_BROKEN\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bluota/v1/alert_routes.proto\x12\x08luota.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18luota/v1/incidents.proto\"\x84\x01\n\rWebhookTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06secret\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x39\n\x15previous_secret_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04_urlB\t\n\x07_secret\"\x19\n\x0b\x45mailTarget\x12\n\n\x02to\x18\x01 \x03(\t\"\'\n\x0bSlackTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x06\n\x04_url\"\x8b\x01\n\x0fPagerdutyTarget\x12\x18\n\x0brouting_key\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0ewebhook_secret\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x13\n\x06region\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x0e\n\x0c_routing_keyB\x11\n\x0f_webhook_secretB\t\n\x07_region\"\xa2\x01\n\x12\x41lertmanagerTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08username\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08password\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0c\x62\x65\x61rer_token\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x06\n\x04_urlB\x0b\n\t_usernameB\x0b\n\t_passwordB\x0f\n\r_bearer_token\")\n\rAppriseTarget\x12\x10\n\x03url\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x06\n\x04_url\"\r\n\x0bInboxTarget\"\xc4\x06\n\nAlertRoute\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12&\n\x04kind\x18\x04 \x01(\x0e\x32\x18.luota.v1.AlertRouteKind\x12\x13\n\x0bmonitor_ids\x18\x05 \x03(\t\x12(\n\x0cmin_severity\x18\x06 \x01(\x0e\x32\x12.luota.v1.Severity\x12(\n\x07webhook\x18\x07 \x01(\x0b\x32\x17.luota.v1.WebhookTarget\x12$\n\x05\x65mail\x18\x08 \x01(\x0b\x32\x15.luota.v1.EmailTarget\x12$\n\x05slack\x18\t \x01(\x0b\x32\x15.luota.v1.SlackTarget\x12,\n\tpagerduty\x18\n \x01(\x0b\x32\x19.luota.v1.PagerdutyTarget\x12\x32\n\x0c\x61lertmanager\x18\x0b \x01(\x0b\x32\x1c.luota.v1.AlertmanagerTarget\x12(\n\x07\x61pprise\x18\x0c \x01(\x0b\x32\x17.luota.v1.AppriseTarget\x12$\n\x05inbox\x18\r \x01(\x0b\x32\x15.luota.v1.InboxTarget\x12\x10\n\x08\x66\x61llback\x18\x0e \x01(\x08\x12\x15\n\rafter_seconds\x18\x0f \x01(\x05\x12\x14\n\x07\x65nabled\x18\x10 \x01(\x08H\x00\x88\x01\x01\x12(\n\x05state\x18\x11 \x01(\x0e\x32\x19.luota.v1.AlertRouteState\x12\x35\n\x11last_delivered_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_failed_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nlast_error\x18\x14 \x01(\tH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x17 \x01(\x03\x42\n\n\x08_enabledB\r\n\x0b_last_error*\x85\x02\n\x0e\x41lertRouteKind\x12 \n\x1c\x41LERT_ROUTE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41LERT_ROUTE_KIND_WEBHOOK\x10\x01\x12\x1a\n\x16\x41LERT_ROUTE_KIND_EMAIL\x10\x02\x12\x1a\n\x16\x41LERT_ROUTE_KIND_SLACK\x10\x03\x12\x1e\n\x1a\x41LERT_ROUTE_KIND_PAGERDUTY\x10\x04\x12!\n\x1d\x41LERT_ROUTE_KIND_ALERTMANAGER\x10\x05\x12\x1c\n\x18\x41LERT_ROUTE_KIND_APPRISE\x10\x06\x12\x1a\n\x16\x41LERT_ROUTE_KIND_INBOX\x10\x07*\xb0\x01\n\x0f\x41lertRouteState\x12!\n\x1d\x41LERT_ROUTE_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41LERT_ROUTE_STATE_UNPROVEN\x10\x01\x12\x1c\n\x18\x41LERT_ROUTE_STATE_PROVEN\x10\x02\x12\x1e\n\x1a\x41LERT_ROUTE_STATE_RETRYING\x10\x03\x12\x1c\n\x18\x41LERT_ROUTE_STATE_BROKEN\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'luota.v1.alert_routes_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ALERTROUTEKIND']._serialized_start=1475
-  _globals['_ALERTROUTEKIND']._serialized_end=1736
-  _globals['_ALERTROUTESTATE']._serialized_start=1739
-  _globals['_ALERTROUTESTATE']._serialized_end=1915
+  _globals['_ALERTROUTEKIND']._serialized_start=1508
+  _globals['_ALERTROUTEKIND']._serialized_end=1769
+  _globals['_ALERTROUTESTATE']._serialized_start=1772
+  _globals['_ALERTROUTESTATE']._serialized_end=1948
   _globals['_WEBHOOKTARGET']._serialized_start=101
   _globals['_WEBHOOKTARGET']._serialized_end=233
   _globals['_EMAILTARGET']._serialized_start=235
   _globals['_EMAILTARGET']._serialized_end=260
   _globals['_SLACKTARGET']._serialized_start=262
   _globals['_SLACKTARGET']._serialized_end=301
-  _globals['_PAGERDUTYTARGET']._serialized_start=303
-  _globals['_PAGERDUTYTARGET']._serialized_end=410
-  _globals['_ALERTMANAGERTARGET']._serialized_start=413
-  _globals['_ALERTMANAGERTARGET']._serialized_end=575
-  _globals['_APPRISETARGET']._serialized_start=577
-  _globals['_APPRISETARGET']._serialized_end=618
-  _globals['_INBOXTARGET']._serialized_start=620
-  _globals['_INBOXTARGET']._serialized_end=633
-  _globals['_ALERTROUTE']._serialized_start=636
-  _globals['_ALERTROUTE']._serialized_end=1472
+  _globals['_PAGERDUTYTARGET']._serialized_start=304
+  _globals['_PAGERDUTYTARGET']._serialized_end=443
+  _globals['_ALERTMANAGERTARGET']._serialized_start=446
+  _globals['_ALERTMANAGERTARGET']._serialized_end=608
+  _globals['_APPRISETARGET']._serialized_start=610
+  _globals['_APPRISETARGET']._serialized_end=651
+  _globals['_INBOXTARGET']._serialized_start=653
+  _globals['_INBOXTARGET']._serialized_end=666
+  _globals['_ALERTROUTE']._serialized_start=669
+  _globals['_ALERTROUTE']._serialized_end=1505
 # @@protoc_insertion_point(module_scope)

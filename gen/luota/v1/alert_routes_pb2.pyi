@@ -66,12 +66,14 @@ class SlackTarget(_message.Message):
     def __init__(self, url: _Optional[str] = ...) -> None: ...
 
 class PagerdutyTarget(_message.Message):
-    __slots__ = ("routing_key", "webhook_secret")
+    __slots__ = ("routing_key", "webhook_secret", "region")
     ROUTING_KEY_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_SECRET_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
     routing_key: str
     webhook_secret: str
-    def __init__(self, routing_key: _Optional[str] = ..., webhook_secret: _Optional[str] = ...) -> None: ...
+    region: str
+    def __init__(self, routing_key: _Optional[str] = ..., webhook_secret: _Optional[str] = ..., region: _Optional[str] = ...) -> None: ...
 
 class AlertmanagerTarget(_message.Message):
     __slots__ = ("url", "username", "password", "bearer_token")

@@ -19,6 +19,7 @@ from luota_svc.core.drills import DrillReceiver
 from luota_svc.core.inbox import Inbox
 from luota_svc.core.ingest import IngestCore
 from luota_svc.core.local import LocalCore
+from luota_svc.core.provider_webhooks import ProviderWebhooks
 from luota_svc.grpc_api.observing import Hooks
 from luota_svc.grpc_api.server import GrpcServer
 from luota_svc.http_api.app import build_app
@@ -270,6 +271,7 @@ async def _open_doors(
         pages=_pages(settings, behind.installation),
         public_url=settings.doors.public_url,
         receive_drill=DrillReceiver(behind.installation).receive,
+        provider_webhooks=ProviderWebhooks(behind.installation),
     )
     http = HttpServer(
         app,

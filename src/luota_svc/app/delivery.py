@@ -103,7 +103,7 @@ async def build_delivery(
     client = _client(settings, installation.clock)
     lifecycle.on_stop("delivery client", client.aclose, 2.0)
     await client.open()
-    senders, alertmanager = _senders(settings, at, client)
+    senders, alertmanager = _senders(settings, at, client, lifecycle)
     worker = f"{socket.gethostname()}-{os.getpid()}"
     outbox = Outbox(at, worker=worker, retry_delays=settings.delivery.retry_delays)
     deliverer = Deliverer(
@@ -156,11 +156,20 @@ async def build_delivery(
 
 
 def _senders(
-    settings: Settings, at: Installation, client: GuardedClient
+    settings: Settings, at: Installation, client: GuardedClient, lifecycle: Lifecycle
 ) -> tuple[dict[RouteKind, Sender], AlertmanagerProvider]:
     """Return who tells by which kind of route; an inbox is of `dev` alone."""
     delivery, clock = settings.delivery, at.clock
     alertmanager = AlertmanagerProvider(client, clock=clock, clean=_clean)
+    apprise = AppriseProvider(
+        permit=partial(refusal, allowed=delivery.allowed_subnets),
+        permit_host=partial(host_refusal, allowed=delivery.allowed_subnets),
+        clean=_clean,
+        allow_http=delivery.allow_http,
+        proxy_url=delivery.proxy_url.reveal() if delivery.proxy_url else None,
+        ca_file=delivery.ca_file,
+    )
+    lifecycle.on_stop("apprise", apprise.aclose, 2.0)
     senders: dict[RouteKind, Sender] = {
         RouteKind.WEBHOOK: WebhookProvider(client=client, clock=clock, clean=_clean),
         RouteKind.EMAIL: EmailProvider(
@@ -173,13 +182,7 @@ def _senders(
         RouteKind.SLACK: SlackProvider(client, clean=_clean),
         RouteKind.PAGERDUTY: PagerDutyProvider(client, clean=_clean),
         RouteKind.ALERTMANAGER: alertmanager,
-        RouteKind.APPRISE: AppriseProvider(
-            permit=partial(refusal, allowed=delivery.allowed_subnets),
-            clean=_clean,
-            allow_http=delivery.allow_http,
-            proxy_url=delivery.proxy_url.reveal() if delivery.proxy_url else None,
-            ca_file=delivery.ca_file,
-        ),
+        RouteKind.APPRISE: apprise,
     }
     if settings.dev_file is not None:
         senders[RouteKind.INBOX] = InboxProvider(partial(keep_message, at))

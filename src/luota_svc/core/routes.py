@@ -27,7 +27,7 @@ _MEMBERS: Final[dict[RouteKind, dict[str, str]]] = {
     RouteKind.WEBHOOK: {"url": "url", "secret": "secret"},
     RouteKind.EMAIL: {"to": "to"},
     RouteKind.SLACK: {"url": "url"},
-    RouteKind.PAGERDUTY: {"routing_key": "routingKey", "webhook_secret": "webhookSecret"},
+    RouteKind.PAGERDUTY: {"routing_key": "routingKey", "webhook_secret": "webhookSecret", "region": "region"},
     RouteKind.ALERTMANAGER: {
         "url": "url",
         "username": "username",

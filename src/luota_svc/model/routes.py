@@ -42,7 +42,7 @@ class RouteState(StrEnum):
 #   webhook       url, secret (optional), previousSecret and previousSecretUntil (RFC 3339; while both are accepted)
 #   email         to: list of addresses
 #   slack         url
-#   pagerduty     routingKey, webhookSecret (optional: what its own webhooks are signed with)
+#   pagerduty     routingKey, webhookSecret (optional: what its own webhooks are signed with), region (us, eu; optional)
 #   alertmanager  url (up to the host, or with a path prefix), username and password, or bearerToken (optional)
 #   apprise       url (Apprise's own)
 #   inbox         nothing

@@ -200,6 +200,8 @@ def _pagerduty(target: Target, _policy: TargetPolicy) -> _Problems:
         yield "routingKey", "must be the 32 letters and digits of an Events API v2 integration key"
     if not _SECRET.fullmatch(target.get("webhookSecret", "-" * 16)):
         yield "webhookSecret", "must be 16 to 128 visible characters of ASCII"
+    if target.get("region", "us") not in {"us", "eu"}:
+        yield "region", "must be us or eu: where the account lives"
 
 
 def _alertmanager(target: Target, policy: TargetPolicy) -> _Problems:
