@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.rules.alert_facts import (
@@ -476,3 +477,13 @@ def test_a_drill_says_plainly_that_nothing_is_wrong():
 )
 def test_a_change_is_said_in_words(action, before, after, words):
     assert change_words(MadeChange(at("24 14:20"), "Olga", action, before, after)) == words
+
+
+def test_the_sample_in_the_documents_is_what_is_composed():
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    text, document = (page.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("text", "json"))
+    failed = incident(IncidentKind.FAILED, opened_at=at("25 00:07:41"))
+    change = MadeChange(at("24 14:20"), "Olga", "monitor.update", {"timeoutSeconds": 7_200}, {"timeoutSeconds": 86_400})
+    made = alert(facts(failed, packet=packet(failed, **failure()), changes=(change,)))
+    assert made["text"] == text
+    assert {**made, "text": "…"} == json.loads(document)

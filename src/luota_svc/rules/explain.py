@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from luota_svc.model.schedules import Expectation, ExplainedInstant, Schedule
 from luota_svc.rules.cron_text import plain_line
+from luota_svc.rules.durations import in_words
 from luota_svc.rules.schedule import HORIZON, expectation_at, next_expectation
 from luota_svc.rules.schedule_cron import (
     follows_wall_clock,
@@ -79,9 +80,7 @@ def _heard(schedule: Schedule, last_heard_at: datetime | None) -> str:
 
 def words_of(span: timedelta) -> str:
     """Return a span as people say it: 1 h 30 min, 45 s."""
-    seconds = round(span.total_seconds())
-    parts = ((seconds // 86_400, "d"), (seconds // 3_600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "no"
+    return in_words(span, exact=True) if span else "no"
 
 
 def _of_interval(schedule: Schedule, start: datetime) -> Iterator[ExplainedInstant]:
