@@ -1,4 +1,4 @@
-"""The real `luota-svc serve` as a process of its own, to load, to kill and to ask."""
+"""The real `luota-svc serve` (or `work`) as a process of its own, to load, to kill and to ask."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _READY_SECONDS = 30.0
 
 class Service:
     """One `serve` process. Its port stays the same over `start` after `kill`."""
+
+    command = "serve"
 
     def __init__(self, database_url: str, redis_url: str, **settings: str) -> None:
         self.port, grpc_port = _free_port(), _free_port()
@@ -57,7 +59,7 @@ class Service:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("LUOTA_", "OTEL_"))}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - some milliseconds, and nothing else runs yet
-                [sys.executable, "-m", "luota_svc", "serve"],
+                [sys.executable, "-m", "luota_svc", self.command],
                 env={**clean, **self._settings},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -67,7 +69,7 @@ class Service:
             await until(lambda: self._is_ready(session), _READY_SECONDS)
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
-        assert self.process.poll() is None, f"serve ended:\n{self._log.read_text()[-2000:]}"
+        assert self.process.poll() is None, f"{self.command} ended:\n{self._log.read_text()[-2000:]}"
         try:
             async with session.get(f"{self.url}/readyz") as answer:
                 return answer.status == 200
@@ -88,7 +90,7 @@ class Service:
             self.kill()
         # As text, for a service that did not start says why without JSON.
         lines = self._log.read_text().splitlines()
-        WITNESS.hears("serve", lines)
+        WITNESS.hears(self.command, lines)
         telling = [line for line in lines if '"access"' not in line and "pool" not in line]
         for line in telling[-20:]:  # pytest shows them where a test failed
             note(line[:2000])

@@ -1,0 +1,162 @@
+"""Workers are killed at chosen moments and at any: every duty is delivered, and what came twice came alike."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import aiohttp
+import pytest
+from tests.faults.delivering import RESUMED_SECONDS, Post, Worker, require_told, scene, working
+from tests.faults.holding_proxy import Moment, holding_proxy
+from tests.faults.load import Fleet, Load
+from tests.faults.service import note, serving, until
+
+_START_SECONDS = 15.0
+
+
+def count(full: bool) -> int:  # noqa: FBT001 - the fixture's own value
+    return 240 if full else 36
+
+
+def kills(full: bool) -> int:  # noqa: FBT001 - the fixture's own value
+    return 6 if full else 2
+
+
+async def kill(post: Post, worker: Worker, *, full: bool) -> int:
+    """Kill it; return how many attempts it takes with it. Small tests don't wait for its leases."""
+    name = worker.name
+    worker.kill()
+    # PostgreSQL may still be about to hear of it, through a proxy in this loop.
+    held = await asyncio.to_thread(post.held_by, name)
+    if not full:
+        await asyncio.to_thread(post.end_leases, name)
+    return len(held)
+
+
+@pytest.mark.parametrize("moment", [Moment.CLAIMED, Moment.SENT, Moment.COMMITTING, Moment.SETTLED])
+async def test_a_worker_killed_at_its_worst_moment_loses_nothing(database_url, full, moment):
+    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+        duties = post.duties(receiver, count(full))
+        worker = Worker(address)
+        try:
+            in_flight = 0
+            for _ in range(kills(full)):
+                proxy.hold_next(moment)
+                await worker.start()
+                async with asyncio.timeout(_START_SECONDS):
+                    await proxy.held.wait()
+                heard = len(receiver.receipts)
+                in_flight += await kill(post, worker, full=full)
+                note(f"{moment.name}: {heard} heard when it was killed, {in_flight} in flight so far")
+            began = time.monotonic()
+            async with working(database_url) as (last,):
+                await post.until_ended(duties, RESUMED_SECONDS + 5 if full else 15)
+                note(f"all ended {time.monotonic() - began:.1f} s after the last kill")
+                assert last.troubles() == []
+        finally:
+            worker.close()
+        # What was not sent yet comes once.
+        require_told(post, receiver, duties, duplicates_most=0 if moment is Moment.CLAIMED else in_flight)
+
+
+async def test_a_worker_killed_while_receivers_think_loses_nothing(database_url, full):
+    async with scene(database_url) as (post, receiver):
+        duties = post.duties(receiver, count(full))
+        worker = Worker(database_url)
+        try:
+            in_flight = 0
+            for _ in range(kills(full)):
+                receiver.hold()
+                await worker.start()
+                await until(lambda: receiver.waiting >= 16, _START_SECONDS)
+                in_flight += await kill(post, worker, full=full)
+                receiver.answer()
+            died = post.clock.now()
+            held = [row["id"] for row in post.world.rows("SELECT id FROM deliveries WHERE state = 'sending'")]
+            async with working(database_url) as (last,):
+                await post.until_ended(duties, RESUMED_SECONDS + 5 if full else 15)
+                assert last.troubles() == []
+        finally:
+            worker.close()
+        require_told(post, receiver, duties, duplicates_most=in_flight)
+        assert sum(receiver.times().values()) > len(duties)
+        resumed = (post.next_attempt_after(held, died) - died).total_seconds()
+        note(f"resumed {resumed:.1f} s after the last kill")
+        assert resumed <= (RESUMED_SECONDS if full else 5 + _START_SECONDS)
+
+
+async def test_an_ingest_killed_after_its_commit_is_told_once_though_its_client_asks_again(
+    database_url, redis_url, full
+):
+    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+        number = 200 if full else 30
+        monitors = [post.world.monitor() for _ in range(number)]
+        for place, monitor in enumerate(monitors):
+            post.route(receiver.url(place), monitor_ids=[monitor])
+        fleet = Fleet(str(post.world.workspace_id), post.world.token, list(map(str, monitors)), "")
+        load = Load("", fleet, pace_seconds=0.0)
+        async with (
+            working(database_url) as (worker,),
+            serving(address, redis_url) as service,
+            aiohttp.ClientSession() as session,
+        ):
+            load.url = service.url
+            rounds = kills(full)
+            for each in range(rounds):
+                failures = [
+                    {"monitorId": monitor, "externalRunId": "run-1", "exitCode": 1}
+                    for monitor in fleet.monitors[each::rounds]
+                ]
+                proxy.hold_next(Moment.LANDED)
+                sending = asyncio.gather(*(load.send(session, "/v1/runs/finish", failure) for failure in failures))
+                async with asyncio.timeout(_START_SECONDS):
+                    await proxy.held.wait()
+                service.kill()
+                cut = [answer for answer in await sending if answer.status == 0]
+                assert cut
+                await service.start()
+                again = await asyncio.gather(*(load.send(session, answer.path, answer.sent) for answer in cut))
+                assert {answer.status for answer in again} == {202}
+                assert any(answer.body["duplicate"] for answer in again)
+            await until(lambda: len(receiver.times()) >= number, 15)
+            duties = [row["id"] for row in post.world.rows("SELECT id FROM deliveries")]
+            await post.until_ended(duties, 10)
+            assert len(duties) == number
+            require_told(post, receiver, duties)
+            assert worker.troubles() == []
+
+
+async def test_workers_killed_at_any_instant_under_load_lose_nothing(database_url, full):
+    dice = random.Random(4)
+    async with scene(database_url) as (post, receiver):
+        receiver.takes = lambda _path: dice.uniform(0.0, 0.1)
+        duties = []
+        done = asyncio.Event()
+        lost = []
+
+        async def load() -> None:
+            while not done.is_set():
+                duties.extend(post.duties(receiver, 4, prefix=f"{len(duties)}-"))
+                await asyncio.sleep(0.2)  # the rhythm of the load
+
+        async def kill_again_and_again(times: int) -> None:
+            worker = Worker(database_url)
+            try:
+                for _ in range(times):
+                    await worker.start()
+                    await asyncio.sleep(dice.uniform(0.0, 0.7))  # any instant
+                    lost.append(await kill(post, worker, full=full))
+            finally:
+                worker.close()
+
+        loading = asyncio.create_task(load())
+        await asyncio.gather(*(kill_again_and_again(50 if full else 3) for _ in range(2)))
+        done.set()
+        await loading
+        async with working(database_url) as (last,):
+            await post.until_ended(duties, RESUMED_SECONDS + 15 if full else 20)
+            assert last.troubles() == []
+        note(f"{len(lost)} kills took {sum(lost)} attempts with them")
+        require_told(post, receiver, duties, duplicates_most=sum(lost))
