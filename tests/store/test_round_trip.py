@@ -13,7 +13,7 @@ from tests.builders import until
 
 from luota_svc.store.round_trip import RoundTrips, statement_of
 
-TYPES = ("uuid", "text", "timestamptz", "bool", "smallint", "int", "bigint", "bytea")
+TYPES = ("uuid", "text", "timestamptz", "bool", "smallint", "int", "bigint", "float8", "bytea")
 ECHO = {f"echo_{type_}": f"SELECT v FROM unnest(%b::{type_}[]) AS v" for type_ in TYPES}
 SINGLE = {f"single_{type_}": f"SELECT %b::{type_}" for type_ in TYPES}
 COLUMNS = {"columns": "SELECT * FROM unnest(" + ", ".join(f"%b::{type_}[]" for type_ in TYPES) + ")"}
@@ -23,7 +23,8 @@ BROKEN = {
     "sleep": "SELECT pg_sleep(60)",
     "die": "SELECT pg_terminate_backend(pg_backend_pid())",
 }
-TRIPS = RoundTrips(ECHO | SINGLE | COLUMNS | BROKEN)
+NAMED = {"named": "SELECT %(b)s || '-' || %(a)s::text || '-' || %(b)s::text, v FROM unnest(%(c)s::int[]) AS v"}
+TRIPS = RoundTrips(ECHO | SINGLE | COLUMNS | BROKEN | NAMED)
 
 
 def ints(bits: int):
@@ -39,6 +40,7 @@ VALUES = {
     "smallint": ints(16),
     "int": ints(32),
     "bigint": ints(64),
+    "float8": st.floats(allow_nan=False),
     "bytea": st.binary(),
 }
 
@@ -127,6 +129,27 @@ async def test_the_first_error_is_raised_as_psycopg_would_and_the_session_serves
     assert await TRIPS.run(connection, [("one", ()), ("divide", (1,))]) == [[(1,)], [(1,)]]
 
 
+async def test_parameters_with_names_arrive_wherever_they_are_named(connection):
+    assert await TRIPS.run(connection, [("named", {"a": "x", "b": "y", "c": [1, 2], "other": 0})]) == [
+        [("y-x-y", 1), ("y-x-y", 2)]
+    ]
+
+
+async def test_statements_that_somebody_else_deallocated_are_prepared_anew(connection):
+    await TRIPS.run(connection, [("one", ())])
+    await connection.execute("DEALLOCATE ALL")
+    assert await TRIPS.run(connection, [("begin", ()), ("one", ()), ("commit", ())]) == [[], [(1,)], []]
+
+
+async def test_within_a_transaction_they_are_missed_and_the_next_one_has_them(connection):
+    await TRIPS.run(connection, [("begin", ())])
+    await connection.execute("DEALLOCATE ALL")
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        await TRIPS.run(connection, [("one", ())])
+    await connection.rollback()
+    assert await TRIPS.run(connection, [("one", ())]) == [[(1,)]]
+
+
 async def test_an_error_skips_the_commit_of_its_round_trip(connection):
     await connection.execute("CREATE TEMP TABLE kept (it int)")
     trips = RoundTrips({"keep": "INSERT INTO kept VALUES (1)", "divide": BROKEN["divide"]})
@@ -164,5 +187,6 @@ async def test_a_session_on_which_only_half_could_be_prepared_is_thrown_away(con
 
 
 def test_a_parameter_without_a_cast_is_refused_when_the_catalogue_is_read():
-    with pytest.raises(AssertionError, match="without a cast"):
-        statement_of("wrong", "SELECT %b")
+    for sql in ("SELECT %b", "SELECT %(name)s"):
+        with pytest.raises(AssertionError, match="without a cast"):
+            statement_of("wrong", sql)

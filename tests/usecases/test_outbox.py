@@ -31,6 +31,41 @@ async def test_a_due_duty_is_claimed_once_by_however_many_look_at_once(room):
     assert sorted(claimed) == sorted(duties)
 
 
+async def test_a_crowd_is_walked_from_one_destination_to_the_next_and_none_is_passed_over(room):
+    routes = [room.route(f"https://hooks.example/{number}") for number in range(50)]
+    for route in routes:
+        for _ in range(5):
+            room.duty(route, reason="test")
+    outbox, claimed = room.outbox(), []
+    looks = 0
+    while claim := (await outbox.claim(32)).claimed:
+        claimed += claim
+        looks += 1
+        if looks == 6:
+            # Within one round everybody has had a turn, and nobody two.
+            heard = [each.route_id for each in claimed]
+            assert len(heard) == 192
+            assert max(heard.count(route) for route in routes) == 4
+    assert all([each.route_id for each in claimed].count(route) == 4 for route in routes)
+    assert looks <= 9
+    await room.settle(outbox, TOOK_IT, *claimed)
+    assert len((await outbox.claim(64)).claimed) == 50
+
+
+async def test_a_look_that_fails_in_mid_claim_holds_nothing_and_the_next_one_claims(room):
+    (duty,) = room.news(room.route())
+    async with room.installation.database.unit() as unit:
+        for _ in range(8):  # psycopg prepares what it is asked often
+            await unit.rows("SELECT 1 AS one")
+    outbox = room.outbox()
+    room.world.rows("ALTER TABLE incidents RENAME TO incidents_away")
+    with pytest.raises(Exception, match="incidents"):
+        await outbox.claim(32)
+    room.world.rows("ALTER TABLE incidents_away RENAME TO incidents")
+    assert room.delivery(duty)["state"] == "pending"
+    assert ids((await outbox.claim(32)).claimed) == [duty]
+
+
 async def test_a_delivered_duty_is_final_and_proves_its_route(room):
     route = room.route()
     (duty,) = room.news(route)

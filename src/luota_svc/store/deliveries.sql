@@ -135,13 +135,15 @@ WITH chosen AS MATERIALIZED (
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
           AND (d.state <> 'pending' OR d.reason NOT IN ('opened', 'reminder', 'resolved', 'escalation')
                OR d.id = ANY(paced.ids))
-          AND NOT EXISTS (
-            SELECT 1
+          -- A value, not EXISTS: as a join it would begin with all that is in flight, of which the index keeps the dead too.
+          AND (
+            SELECT true
             FROM delivery_incidents mine
             JOIN delivery_incidents other ON other.incident_id = mine.incident_id AND other.route_id = mine.route_id
             JOIN deliveries flying ON flying.id = other.delivery_id
             WHERE mine.delivery_id = d.id AND mine.live AND other.delivery_id <> d.id AND flying.lease_until IS NOT NULL
-          )
+            LIMIT 1
+          ) IS NULL
         ORDER BY d.next_attempt_at, d.id
         LIMIT t.room
         FOR NO KEY UPDATE SKIP LOCKED

@@ -35,8 +35,9 @@ from luota_svc.usecases.installation import Installation
 
 # Three times the longest attempt: a lease that ran out belongs to a worker that is gone (design: worker).
 LEASE_SECONDS: Final = 45.0
-CLAIM_MOST: Final = 32
+CLAIM_MOST: Final = 64
 SETTLE_MOST: Final = 64
+_HOLD_LEAST: Final = 8
 # In flight at one destination, over all workers: a receiver that hangs delays no other.
 IN_FLIGHT_MOST: Final = 4
 # Attempts whose worker vanished spend no retry; so many in a row are no accident any more.
@@ -69,6 +70,14 @@ class _Plan(NamedTuple):
     goes_at: datetime | None
 
 
+class _Look(NamedTuple):
+    """The destinations that are held. `walked`: they are a part of a crowd's, in their order; `most` were asked for."""
+
+    destinations: list[FreeDestination]
+    walked: bool
+    most: int
+
+
 class Outbox:
     """The duties of an installation for one worker. Any number of workers may share them."""
 
@@ -79,6 +88,8 @@ class Outbox:
         self._delays = retry_delays
         # Where the last look ended in the order of destinations: each look goes on from there, so that none starves.
         self._place: Destination = deliveries.START
+        # How many destinations of a crowd are held at a time: as many as yield a claim, by what the last look yielded.
+        self._hold = CLAIM_MOST
 
     async def take_over(self) -> int:
         """Free duties whose worker is gone; return how many. Raises Unavailable."""
@@ -93,25 +104,21 @@ class Outbox:
             )
 
     async def claim(self, most: int) -> Claim:
-        """Claim up to `most` duties (at most 32) that are due now, each with frozen content and an opened target.
+        """Claim up to `most` duties (at most 64) that are due now, each with frozen content and an opened target.
 
         One transaction; it waits for nobody's locks. Raises Unavailable where PostgreSQL is away.
         """
-        now = self._at.clock.now()
+        now, most = self._at.clock.now(), min(most, CLAIM_MOST)
         async with deliveries.outbox_transaction(self._at.database) as transaction:
-            plans = [_plan(destination, now) for destination in await self._destinations(transaction, now)]
+            look = await self._look(transaction, most, now)
+            plans = [_plan(destination, now) for destination in look.destinations]
             if crowded := [plan.destination.key for plan in plans if plan.gather]:
                 await transaction.gather(crowded, now)
             rooms = [Room(plan.destination.key, plan.room, plan.first_words) for plan in plans if plan.room > 0]
             rows = []
             if rooms:
-                rows = await transaction.take(
-                    rooms,
-                    now,
-                    most=min(most, CLAIM_MOST),
-                    worker=self._worker,
-                    lease_seconds=LEASE_SECONDS,
-                )
+                rows = await transaction.take(rooms, now, most=most, worker=self._worker, lease_seconds=LEASE_SECONDS)
+            self._go_on(look, rows, most)
             fresh = [_uncomposed(row) for row in rows if row.content is None]
             contents = await freeze_contents(self._at, transaction.unit, fresh) if fresh else {}
             next_due = await transaction.commit_claims(_claims(plans, rows, now), contents, now)
@@ -164,20 +171,33 @@ class Outbox:
         async with self._at.database.unit() as unit:
             return await deliveries.standing(unit, self._at.clock.now())
 
-    async def _destinations(self, transaction: OutboxTransaction, now: datetime) -> list[FreeDestination]:
+    async def _look(self, transaction: OutboxTransaction, most: int, now: datetime) -> _Look:
         """Hold those of the few duties that are due; of a crowd, go on from where the last look ended, once around."""
         # While a walk goes on there is a crowd: nothing is gained by counting it.
         if self._place == deliveries.START:
             named = await transaction.due_front(now)
             if named is not None:
-                return await transaction.free_destinations(now, CLAIM_MOST, named=named) if named else []
-        found = await transaction.free_destinations(now, CLAIM_MOST, after=self._place)
-        if len(found) < CLAIM_MOST and self._place != deliveries.START:
-            again = await transaction.free_destinations(now, CLAIM_MOST - len(found), after=deliveries.START)
+                free = await transaction.free_destinations(now, most, named=named) if named else []
+                return _Look(free, walked=False, most=most)
+        hold = min(most, self._hold)
+        found = await transaction.free_destinations(now, hold, after=self._place)
+        if len(found) < hold and self._place != deliveries.START:
+            again = await transaction.free_destinations(now, hold - len(found), after=deliveries.START)
             known = {destination.key for destination in found}
             found += [destination for destination in again if destination.key not in known]
-        self._place = found[-1].key if len(found) == CLAIM_MOST else deliveries.START
-        return found
+        return _Look(found, walked=True, most=hold)
+
+    def _go_on(self, look: _Look, rows: Sequence[TakenRow], most: int) -> None:
+        """Remember where the next walk goes on: behind what was served, so that none is passed over."""
+        if not look.walked:
+            return
+        keys = [destination.key for destination in look.destinations]
+        if len(rows) == most:
+            served = {(row.workspace_id, row.destination) for row in rows}
+            keys = keys[: max(place for place, key in enumerate(keys) if key in served) + 1]
+        ended = len(rows) < most and len(keys) < look.most
+        self._place = deliveries.START if ended else keys[-1]
+        self._hold = min(CLAIM_MOST, max(_HOLD_LEAST, CLAIM_MOST * len(keys) // len(rows) + 1)) if rows else CLAIM_MOST
 
     def _opened(self, row: TakenRow, contents: Mapping[UUID, bytes]) -> Claimed:
         target, refusal = self._open_target(row)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # So many attempts at once in one process; each is a socket and a few kilobytes.
 IN_FLIGHT_MOST: Final = 256
-CLAIM_MOST: Final = 32
+CLAIM_MOST: Final = 64
 SETTLE_MOST: Final = 64
 _SETTLE_SECONDS: Final = 0.02
 # A wake-up that is missed costs so much, and nothing else; spread, so that workers do not all look at once.

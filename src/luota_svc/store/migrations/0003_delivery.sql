@@ -42,6 +42,8 @@ ALTER TABLE deliveries
     ADD COLUMN unnoted boolean NOT NULL DEFAULT false,
     -- Which route a route_failure is about.
     ADD COLUMN about_route_id uuid;
+-- What is told stays beside the row where it is long, for the row is written anew three times after that.
+ALTER TABLE deliveries SET (toast_tuple_target = 512);
 UPDATE deliveries SET due_at = coalesce(next_attempt_at, created_at);
 CREATE INDEX deliveries_waiting ON deliveries (workspace_id, destination, next_attempt_at, id)
     WHERE next_attempt_at IS NOT NULL;
