@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
+import psycopg
+from psycopg.rows import dict_row
 from tests.builders import World
 from tests.faults.receiver import Receiver, receiving
 from tests.faults.service import Service, note, until
@@ -65,9 +67,17 @@ async def working(database_url: str, count: int = 1, **settings: str) -> AsyncIt
 class Post(PostRoom):
     """Routes and duties in a database that real workers share."""
 
+    def reconnect(self) -> None:
+        """Look at the database anew: its server was started again."""
+        self.world._connection = psycopg.connect(self.world.url, autocommit=True, row_factory=dict_row)
+
     def duties(self, receiver: Receiver, count: int, *, prefix: str = "") -> list[UUID]:
         """Make so many routes with a URL of their own, each with one duty that is due: nothing waits for the pace."""
         return [self.news(self.route(receiver.url(f"{prefix}{number}")))[0] for number in range(count)]
+
+    def ring(self) -> None:
+        """Wake the workers, as whoever writes duties does."""
+        self.world.rows("NOTIFY luota_deliveries")
 
     def in_flight(self) -> int:
         return self.world.count("deliveries", "state = 'sending'")

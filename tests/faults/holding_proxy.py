@@ -1,4 +1,4 @@
-"""A socket between a process and PostgreSQL that holds one session at a chosen moment, until its process is killed."""
+"""A socket between a process and PostgreSQL that holds one session at a chosen moment, until it is cut or killed."""
 
 from __future__ import annotations
 
@@ -47,10 +47,16 @@ class HoldingProxy:
         self._sessions: set[asyncio.Task[None]] = set()
         self._broken: list[BaseException] = []
         self.held = asyncio.Event()
+        self._cut = asyncio.Event()
 
     def hold_next(self, moment: Moment) -> None:
         self.held.clear()
+        self._cut = asyncio.Event()  # of this hold alone
         self._next = moment
+
+    def cut(self) -> None:
+        """End the session that is held; its process lives and must find out."""
+        self._cut.set()
 
     def accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         session = asyncio.create_task(self._serve(client, to_client))
@@ -93,7 +99,7 @@ class HoldingProxy:
                 prepared[name] = rest
             elif kind == b"B":
                 said.append(prepared.get(content.partition(b"\0")[2].partition(b"\0")[0], b""))
-            elif kind == b"Q" and content.startswith(_BEGIN):
+            if (kind == b"Q" and content.startswith(_BEGIN)) or (kind == b"B" and said[-1].startswith(_BEGIN)):
                 said = []
             commits = (kind == b"Q" and content.startswith(_COMMIT)) or (kind == b"B" and _BATCH_COMMIT in message)
             moment = self._next
@@ -105,9 +111,11 @@ class HoldingProxy:
             if moment is not Moment.SENT:
                 await self._commit_unheard(client, to_server, answers, message, at_once=moment is Moment.COMMITTING)
             self.held.set()
-            # Whoever is held is killed; what it still sends finds nobody.
-            while await client.read(_READ_BYTES):
-                pass
+            # What the one who is held still sends finds nobody.
+            ends = {asyncio.create_task(_read_to_its_end(client)), asyncio.create_task(self._cut.wait())}
+            _, others = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for other in others:
+                other.cancel()
             return
 
     async def _commit_unheard(
@@ -154,11 +162,17 @@ class _Answers:
         to_client.close()
 
 
+async def _read_to_its_end(client: asyncio.StreamReader) -> None:
+    with suppress(ConnectionError):
+        while await client.read(_READ_BYTES):
+            pass
+
+
 def _is_at(moment: Moment, said: list[bytes], message: bytes, *, commits: bool) -> bool:
     if moment is Moment.LANDED:
         return commits and _BATCH_COMMIT in message
     if moment is Moment.SENT:
-        return message[:1] == b"B" and _MARKS[moment] in said[-1]
+        return message[:1] == b"B" and bool(said) and _MARKS[moment] in said[-1]
     return commits and any(_MARKS[moment] in statement for statement in said)
 
 

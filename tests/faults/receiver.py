@@ -35,6 +35,8 @@ class Receiver:
         self.receipts: list[Receipt] = []
         # Which status a path gets.
         self.says: Callable[[str], int] = lambda _path: 200
+        # Where a path is redirected to.
+        self.leads: Callable[[str], str | None] = lambda _path: None
         # How many seconds an answer on a path takes.
         self.takes: Callable[[str], float] = lambda _path: 0.0
         # How many have their whole body here and wait for their answer at the closed gate.
@@ -54,6 +56,10 @@ class Receiver:
     def url(self, path: object) -> str:
         return f"http://127.0.0.1:{self.port}/r/{path}"
 
+    def came(self, path: str) -> int:
+        """Count what came on a path, answered however."""
+        return sum(receipt.path == path for receipt in self.receipts)
+
     def taken(self) -> list[Receipt]:
         """Return what was answered with 2xx, or would have been to somebody who was gone by then."""
         return [receipt for receipt in self.receipts if receipt.status < 300]
@@ -71,7 +77,8 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
         path = request.path.removeprefix("/r/")
-        status = self.says(path)
+        location = self.leads(path)
+        status = 307 if location else self.says(path)
         # What counts is that it is here: whether its sender still hears the answer is the sender's trouble.
         self.receipts.append(
             Receipt(time.monotonic(), path, UUID(request.headers["x-luota-delivery-id"]), body, status)
@@ -82,7 +89,7 @@ class Receiver:
             self.waiting -= 1
         if seconds := self.takes(path):
             await asyncio.sleep(seconds)  # a receiver that takes its time
-        return web.Response(status=status)
+        return web.Response(status=status, headers={"Location": location} if location else {})
 
 
 @asynccontextmanager
