@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import report
+from bench import report, telling
 from bench.figures import FLOORS, MEASURES, MEMORY, chosen, judged, judged_memory
 from bench.load import Plan, generate
 from bench.machine import describe
@@ -72,6 +72,8 @@ def _measure(servers: Servers, folder: Path, options: argparse.Namespace) -> int
             constant=stack.enter_context(Floor("constant")),
             one_insert=stack.enter_context(_one_insert(servers, pool_size)),
             grpc_bare=stack.enter_context(Floor("grpc_bare")),
+            receiver=stack.enter_context(Floor("receiver")),
+            folder=folder,
             database_url=servers.database_url,
             run_targets=service.make_targets(options.monitors, "run") if service else [_UNKNOWN],
             ping_targets=service.make_targets(options.monitors, "heartbeat") if service else [_UNKNOWN],
@@ -96,18 +98,33 @@ def _measure(servers: Servers, folder: Path, options: argparse.Namespace) -> int
 
 def _profile(servers: Servers, folder: Path, options: argparse.Namespace) -> int:
     """Run one script against the service under cProfile and print where its own time went."""
+    if options.profile == "outbox":
+        return _profile_outbox(servers, folder, options)
     with Service(servers, folder, profile=_PROFILE) as service:
         targets = service.make_targets(options.monitors, "heartbeat" if options.profile == "pings" else "run")
         plan = Plan(service.port, options.profile, 64, max(options.seconds, 5.0), targets, "profile")
         service.toggle_profile()
         outcome = generate(plan)
         service.toggle_profile()
-    print(f"{outcome.accepted} accepted; the loop's own line holds the idle time, and calls of Python look too dear\n")
+    _print_profile(f"{outcome.accepted} accepted")
+    return 0
+
+
+def _profile_outbox(servers: Servers, folder: Path, options: argparse.Namespace) -> int:
+    """Run a worker whose provider does nothing under cProfile; Service is there for its tables alone."""
+    with Service(servers, folder) as service:
+        key = service.settings["LUOTA_ENCRYPTION_KEYS"]
+        told = telling.settle(servers.database_url, key, max(options.seconds, 5.0), profile=str(_PROFILE))
+    _print_profile(f"{told.per_second:,.0f} deliveries/s {told.fault}")
+    return 0
+
+
+def _print_profile(what: str) -> None:
+    print(f"{what}; the loop's own line holds the idle time, and calls of Python look too dear\n")
     statistics = pstats.Stats(str(_PROFILE), stream=sys.stdout)
     statistics.sort_stats("tottime").print_stats(45)
     statistics.sort_stats("cumulative").print_stats("luota_svc", 45)
     print(f"The whole of it is in {_PROFILE}: python -m pstats {_PROFILE}")
-    return 0
 
 
 def _best_pool_size(servers: Servers, options: argparse.Namespace) -> int:

@@ -22,9 +22,13 @@ MEASURES: dict[str, Callable[[Subjects], Sample]] = {
     "grpc_bare": measures.grpc_starts_of(lambda s: s.grpc_bare.port, lambda s: s.grpc_bare),
     "grpc_starts": measures.grpc_starts_of(lambda s: service_of(s).grpc_port, service_of),
     "insert_64": measures.insert_64,
+    "insert_duties": measures.insert_duties,
+    "outbox": measures.outbox,
+    "aiohttp_client": measures.aiohttp_client,
+    "webhooks": measures.webhooks,
     "detection_lag": measures.detection_lag,
 }
-FLOORS = frozenset({"constant", "one_insert", "grpc_bare", "insert_64"})
+FLOORS = frozenset({"constant", "one_insert", "grpc_bare", "insert_64", "insert_duties", "aiohttp_client"})
 MEMORY = "idle_memory"
 
 
@@ -52,6 +56,8 @@ FIGURES = (
     Figure("floor_one_insert", "floor: one script, one INSERT", "requests/s", "one_insert"),
     Figure("floor_grpc_bare", "floor: bare grpc.aio unary", "calls/s", "grpc_bare"),
     Figure("floor_insert_64", "floor: INSERT of 64 rows", "rows/s", "insert_64"),
+    Figure("floor_insert_duties", "floor: INSERT of 64, as wide as a duty", "rows/s", "insert_duties"),
+    Figure("floor_aiohttp_client", "floor: aiohttp's client posts the same", "posts/s", "aiohttp_client"),
     Figure("http_starts", "HTTP run starts, to constant", "starts/s", "http_starts", "constant", 0.30),
     Figure("http_starts_to_insert", "HTTP run starts, to one INSERT", "starts/s", "http_starts", "one_insert", 3.0),
     Figure("http_starts_p50_16", "p50 at 16 connections", "ms", "http_starts_16", read=lambda sample: sample.p50_ms),
@@ -60,6 +66,8 @@ FIGURES = (
     Figure("http_pings", "pings", "pings/s", "http_pings"),
     Figure("http_incidents", "fails that open, and heal", "incidents/s", "http_incidents"),
     Figure("grpc_starts", "gRPC run starts, to bare", "starts/s", "grpc_starts", "grpc_bare", 0.60),
+    Figure("outbox", "claim and settle, 3,000 destinations", "deliveries/s", "outbox", "insert_duties", 0.25),
+    Figure("webhooks", "signed webhooks, 3,000 destinations", "deliveries/s", "webhooks", "aiohttp_client", 0.30),
     Figure("detection_lag", "silence found, p99, 10,000 due/min", "s", "detection_lag", most=2.0),
     Figure("detection_lag_p50", "the same, p50", "ms", "detection_lag", read=lambda sample: sample.p50_ms),
 )

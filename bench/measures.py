@@ -6,9 +6,12 @@ import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from bench import telling
 from bench.detection import detect
 from bench.floors.insert_64 import rows_per_second
+from bench.floors.insert_duties import duties_per_second
 from bench.grpc_load import GrpcPlan, generate_grpc
 from bench.load import Plan, generate
 from bench.messages import Target
@@ -40,6 +43,8 @@ class Subjects:
     constant: Floor
     one_insert: Floor
     grpc_bare: Floor
+    receiver: Floor
+    folder: Path
     database_url: str
     run_targets: list[Target]
     ping_targets: list[Target]
@@ -83,10 +88,36 @@ def detection_lag(subjects: Subjects) -> Sample:
     )
 
 
+def insert_duties(subjects: Subjects) -> Sample:
+    """Measure PostgreSQL alone with rows as wide as a duty."""
+    return Sample(duties_per_second(subjects.database_url, subjects.seconds))
+
+
+def outbox(subjects: Subjects) -> Sample:
+    """Measure a worker whose provider does nothing."""
+    key = service_of(subjects).settings["LUOTA_ENCRYPTION_KEYS"]
+    return _told(telling.settle(subjects.database_url, key, subjects.seconds))
+
+
+def webhooks(subjects: Subjects) -> Sample:
+    """Measure the real worker posting to a receiver on loopback."""
+    settings = service_of(subjects).settings
+    return _told(telling.post_webhooks(settings, subjects.receiver, subjects.folder, subjects.seconds))
+
+
+def aiohttp_client(subjects: Subjects) -> Sample:
+    """Measure aiohttp's client alone, posting to the same receiver."""
+    return _told(telling.post_alone(subjects.receiver, subjects.seconds))
+
+
 def service_of(subjects: Subjects) -> Service:
     """Return the service; a run of floors alone asks for no measure of it."""
     assert subjects.service is not None
     return subjects.service
+
+
+def _told(told: telling.Telling) -> Sample:
+    return Sample(told.per_second, told.cpu_us, fault=told.fault)
 
 
 def _http(subjects: Subjects, program: Floor | Service, script: str, connections: int) -> Sample:
