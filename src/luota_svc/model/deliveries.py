@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from luota_svc.model.routes import RouteKind, RouteState, Target
+
+_ERROR_CHARACTERS_MAX: Final = 1_000
+_ID_CHARACTERS_MAX: Final = 200
+_REPLY_CHARACTERS_MAX: Final = 4_096
+# What PostgreSQL or UTF-8 can't hold, or would move a terminal's cursor or turn a line's direction around.
+_NOT_IN_LINES: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+_NOT_IN_TEXTS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 class DeliveryState(StrEnum):
@@ -61,7 +69,11 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt came to. No member holds a secret; `error` is one sentence for a tired person."""
+    """What one attempt came to. No member holds a secret; `error` is one sentence for a tired person.
+
+    Whatever a provider said, its words can be kept: `error` and `provider_id` are one line, no text holds control
+    characters or lone surrogates, and all are bounded. A result that can't be written would be sent again.
+    """
 
     kind: OutcomeKind
     error: str | None = None
@@ -75,6 +87,16 @@ class Outcome:
     resolved_address: str | None = None
     # Of an e-mail: who has not taken it and may yet; empty where all have, None where it has no recipients.
     recipients: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Make the words of others such as can be kept."""
+        kept = {
+            "error": _line(self.error, _ERROR_CHARACTERS_MAX),
+            "provider_id": _line(self.provider_id, _ID_CHARACTERS_MAX),
+            "reply": _text(self.reply),
+        }
+        for name, text in kept.items():
+            object.__setattr__(self, name, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +160,17 @@ class Settlement:
     worker: str
     # The attempt's span.
     traceparent: str | None
+
+
+def _line(text: str | None, most: int) -> str | None:
+    """Return a text on one line; None where nothing is left of it."""
+    if text is None or text.isprintable():
+        return text and text[:most]
+    return _NOT_IN_LINES.sub(" ", text).strip()[:most] or None
+
+
+def _text(text: str | None) -> str | None:
+    """Return a text of several lines; None where there is none."""
+    if text is None or text.isprintable():
+        return text and text[:_REPLY_CHARACTERS_MAX]
+    return _NOT_IN_TEXTS.sub(" ", text)[:_REPLY_CHARACTERS_MAX]

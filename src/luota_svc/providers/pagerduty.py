@@ -86,7 +86,7 @@ class PagerDutyProvider:
 def _said(reply: Reply) -> dict[str, Any]:
     try:
         said = json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -89,7 +89,7 @@ def _word_of(reply: Reply) -> str:
 def _says_success(reply: Reply) -> bool:
     try:
         return bool(json.loads(reply.body) == _ALSO_OK)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
