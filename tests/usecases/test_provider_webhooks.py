@@ -270,7 +270,18 @@ async def test_a_route_that_is_not_there_is_refused_as_a_wrong_signature_is(at, 
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"null", b"[1]", b'{"event":{"event_type":7}}', b'{"event":null}', b"\xff\xfe", b"[" * 50_000]
+    "body",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[1]",
+        b'{"event":{"event_type":7}}',
+        b'{"event":null}',
+        b"\xff\xfe",
+        b"[" * 50_000,
+        b'{"event":{"event_type":"x","data":' + b"[" * 50_000,
+    ],
 )
 async def test_a_signed_body_that_is_no_event_is_refused_with_the_field(door, body):
     answer = await door.knock(body, signed(body))

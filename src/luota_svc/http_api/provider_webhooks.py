@@ -67,7 +67,7 @@ def _read_pagerduty(body: bytes) -> ProviderEvent | None:
     """Return the event, None for what is none: whether it is PagerDuty's at all is said by its signature alone."""
     try:
         event = _DECODER.decode(body).event
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return ProviderEvent(event.event_type, _text(event.data, "incident_key"), _text(event.agent, "summary"))
 
