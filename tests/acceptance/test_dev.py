@@ -298,7 +298,7 @@ def test_with_servers_of_ones_own_it_starts_none(witness, tmp_path, database_url
     env = {"LUOTA_DATABASE_URL": database_url, "LUOTA_REDIS_URL": redis_url}
     with developing(witness, tmp_path / "state", env=env) as dev:
         assert dev.servers() == {}
-        assert {path.name for path in dev.state_dir.iterdir()} == {"dev.json"}
+        assert {path.name for path in dev.state_dir.iterdir()} == {"dev.json", "encryption.key"}
         job = Caller(dev.facts["httpUrl"], witness, key=dev.key("run"))
         assert job.start("nightly-backup", "1").status == 202
         with psycopg.connect(database_url) as connection:

@@ -23,6 +23,7 @@ CASES = [
     (errors.UnsupportedMediaType("Use JSON"), code_pb2.INVALID_ARGUMENT, "Use JSON", {"ErrorInfo"}),
     (errors.InvalidIngestKey(), code_pb2.UNAUTHENTICATED, "Invalid ingest key", {"ErrorInfo"}),
     (errors.InvalidOperatorToken(), code_pb2.UNAUTHENTICATED, "Invalid operator token", {"ErrorInfo"}),
+    (errors.InvalidSignature(), code_pb2.UNAUTHENTICATED, "Invalid signature", {"ErrorInfo"}),
     (errors.PermissionDenied(), code_pb2.PERMISSION_DENIED, "Permission denied", {"ErrorInfo"}),
     (errors.NotFound(errors.Missing.RUN), code_pb2.NOT_FOUND, "Not found", {"ErrorInfo"}),
     (errors.RunConflict(RUN), code_pb2.FAILED_PRECONDITION, "Run already succeeded", {"ErrorInfo"}),
