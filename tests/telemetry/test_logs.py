@@ -248,3 +248,18 @@ def test_an_access_line_costs_less_than_eight_microseconds(lines):
         return (time.thread_time() - began) / count
 
     assert min(round_of(1_000) for _ in range(5)) < 8e-6
+
+
+@pytest.mark.parametrize(
+    "secret", ['quo"ted-hush', "back\\slash-hush", "new\nline-hush", "plain-hush", "gr\u00fcn-hush"]
+)
+def test_a_known_secret_is_hidden_however_json_would_write_it(lines, secret):
+    out = lines(secrets=[secret])
+    logging.getLogger("x").info("told", extra={"more": {"said": [f"it was {secret}."]}})
+    assert "hush" not in out.text()
+
+
+def test_what_json_can_not_write_in_one_way_is_written_in_the_other_and_hidden_all_the_same(lines):
+    out = lines(secrets=["gr\u00fcn-hush"])
+    logging.getLogger("x").info("told \ud800", extra={"said": "gr\u00fcn-hush", "token_text": TOKEN})
+    assert "hush" not in out.text().lower()

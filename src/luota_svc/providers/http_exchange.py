@@ -89,8 +89,7 @@ def kept_reply(reply: Reply, clean: Callable[[str], str]) -> str | None:
 def provider_id_of(reply: Reply) -> str | None:
     """Return what the receiver calls the request, of its first header that looks like a request id."""
     for name in _ID_HEADERS:
-        found = _line(reply.headers.get(name, ""))
-        if found:
+        if (said := reply.headers.get(name)) and (found := _line(said)):
             return found[:_ID_CHARACTERS_MAX]
     return None
 

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Final
 
 from luota_svc.clock import Clock
@@ -84,7 +83,7 @@ def headers_of(dispatch: Dispatch, now: datetime) -> dict[str, str]:
 
 def luota_signature(secret: str, timestamp: str, body: bytes) -> str:
     """Return the hexadecimal HMAC-SHA256 over `<timestamp>.<raw body>`, keyed by the secret as it was typed."""
-    return hmac.new(secret.encode(), f"{timestamp}.".encode() + body, sha256).hexdigest()
+    return hmac.digest(secret.encode(), f"{timestamp}.".encode() + body, "sha256").hex()
 
 
 def standard_signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:

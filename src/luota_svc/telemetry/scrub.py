@@ -27,6 +27,7 @@ _PATTERNS: Final = tuple(
 # One of these stands in every text that a pattern could match; most lines have none and are done here.
 _SUSPICIOUS: Final = re.compile(r"wf(?:mn|ws|op)|://|bearer|basic|authoriz|-key|passw|secret", re.IGNORECASE)
 _KNOWN_LENGTH_MIN: Final = 6
+_ESCAPED: Final = re.compile(r"[\"\\\x00-\x1f\x7f]")
 
 
 def scrub(text: str) -> str:
@@ -45,6 +46,16 @@ class Scrubber:
         """Remember the secrets in hand; those under six characters would make words unreadable and are left out."""
         words = sorted({word for word in known if len(word) >= _KNOWN_LENGTH_MIN}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, words))) if words else None
+        # JSON writes these otherwise than they are.
+        self._plain = not any(_ESCAPED.search(word) for word in words)
+
+    def is_clean(self, line: str) -> bool:
+        """Tell whether a whole line of JSON holds nothing to scrub in any of its texts, asked once for all of them.
+
+        False where that can't be told. The JSON must leave what is not ASCII as it is.
+        """
+        known = self._known is not None and (not self._plain or self._known.search(line) is not None)
+        return not known and _SUSPICIOUS.search(line) is None
 
     def scrub(self, text: str) -> str:
         """Return `text` without any secret, known or recognised."""
