@@ -159,7 +159,7 @@ async def sends_one_endless_header(reader, writer) -> None:
         (silent, TIMED_OUT, "did not answer within 15 s"),
         (drips_its_head, TIMED_OUT, "did not answer within 15 s"),
         (drips_its_body, TIMED_OUT, "answered 200, but had not finished within 15 s"),
-        (promises_for_ever, TIMED_OUT, "did not answer within 15 s"),
+        (promises_for_ever, FAILED, "no HTTP"),
         (resets, UNREACHABLE, "broke the connection before it answered"),
         (b"", UNREACHABLE, "broke the connection before it answered"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", UNREACHABLE, "broke the connection before it answered"),

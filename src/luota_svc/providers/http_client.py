@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from email.utils import format_datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from yarl import URL
 
 from luota_svc.clock import Clock, RealClock
 from luota_svc.model.deliveries import Outcome, OutcomeKind
+from luota_svc.providers.http_bounds import BoundedProtocol
 from luota_svc.providers.http_exchange import ExchangeFailed, Reply, outcome_of
 from luota_svc.providers.http_failures import CONNECT_SECONDS, WHOLE_SECONDS, Dialling, broken_off
 from luota_svc.providers.http_lookup import ThreadedLookup
@@ -191,6 +193,9 @@ class GuardedClient:
             force_close=force_close,
             keepalive_timeout=None if force_close else _IDLE_SECONDS,
         )
+        # The library has no other place for it.
+        bounded: Any = partial(BoundedProtocol, asyncio.get_running_loop())
+        connector._factory = bounded  # noqa: SLF001 - as said above
         return ClientSession(
             connector=connector,
             cookie_jar=DummyCookieJar(),
