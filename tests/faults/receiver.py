@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -39,6 +39,8 @@ class Receiver:
         self.leads: Callable[[str], str | None] = lambda _path: None
         # How many seconds an answer on a path takes.
         self.takes: Callable[[str], float] = lambda _path: 0.0
+        # Whether each answer ends its connection.
+        self.closes = False
         # How many have their whole body here and wait for their answer at the closed gate.
         self.waiting = 0
         self._gate = asyncio.Event()
@@ -89,7 +91,10 @@ class Receiver:
             self.waiting -= 1
         if seconds := self.takes(path):
             await asyncio.sleep(seconds)  # a receiver that takes its time
-        return web.Response(status=status, headers={"Location": location} if location else {})
+        answer = web.Response(status=status, headers={"Location": location} if location else {})
+        if self.closes:
+            answer.force_close()
+        return answer
 
 
 @asynccontextmanager
@@ -112,20 +117,32 @@ async def receiving(receiver: Receiver | None = None, *, port: int = 0) -> Async
 
 @asynccontextmanager
 async def raw_receiving(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object], host: str = "127.0.0.1", port: int = 0
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncIterator[int]:
     """Let a coroutine function speak on every connection; yield the port."""
 
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
+    speaking: set[asyncio.Task[None]] = set()
 
-    server = await asyncio.start_server(hold, host, port)
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Whoever it speaks to may be gone at any time.
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await serve(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(hold(reader, writer))
+        speaking.add(task)
+        task.add_done_callback(speaking.discard)
+
+    server = await asyncio.start_server(accept, host, port)
     async with server:
         yield server.sockets[0].getsockname()[1]
         server.close()
-        server.close_clients()
+        for task in list(speaking):
+            task.cancel()
+        await asyncio.gather(*speaking, return_exceptions=True)
+        await asyncio.sleep(0)  # the aborted connections are let go of in the loop's next turn

@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from tests.faults.delivering import LOOPBACK, Post, require_told, scene, working
+from tests.faults.delivering import LOOPBACK, Post, scene, working
 from tests.faults.receiver import raw_receiving
 from tests.faults.service import note, until
 
@@ -92,10 +92,10 @@ async def bomb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, pa
     await writer.drain()
 
 
-def outcomes(post: Post, duties) -> set[tuple[str, str]]:
+def outcomes(post: Post, duties) -> set[tuple[str, str | None]]:
     """Return which first outcomes these had, with what the attempts say of themselves."""
     rows = post.world.rows(
-        "SELECT outcome, coalesce(error, '') AS error FROM delivery_attempts WHERE number = 1 AND delivery_id = ANY(%s)",
+        "SELECT outcome, error FROM delivery_attempts WHERE number = 1 AND delivery_id = ANY(%s)",
         list(duties),
     )
     return {(row["outcome"], row["error"]) for row in rows}
@@ -152,11 +152,9 @@ async def test_a_redirect_is_not_followed_wherever_it_leads(database_url, full):
         duties = post.duties(receiver, each, prefix="to-")
         fine = post.duties(receiver, 3)
         await post.until_ended(fine, 15)
-        await until(lambda: len(outcomes(post, duties)) == len(places), 15)
-        attempts = (
-            "SELECT DISTINCT outcome, http_status, resolved_address FROM delivery_attempts WHERE delivery_id = ANY(%s)"
-        )
-        await until(lambda: post.world.count("delivery_attempts", "delivery_id = ANY(%s)", duties) >= each, 15)
+        ours = "delivery_id = ANY(%s)"
+        await until(lambda: post.world.count("delivery_attempts", ours, duties) >= each, 15)
+        attempts = f"SELECT DISTINCT outcome, http_status, resolved_address FROM delivery_attempts WHERE {ours}"
         (told,) = post.world.rows(attempts, duties)
         assert told == {"outcome": "refused", "http_status": 307, "resolved_address": "127.0.0.1"}
         note(str(outcomes(post, duties)))
@@ -176,6 +174,7 @@ async def test_no_denied_address_is_dialled_by_literal_by_name_or_once_a_name_le
     }
     async with scene(database_url) as (post, receiver), raw_receiving(sink.serve, "127.0.0.2", receiver.port):
         receiver.says = lambda _path: 503
+        receiver.closes = True  # so that the next attempt asks for the name again
         rebound = [
             post.news(post.route(f"http://n{number}.rebinding.example:{receiver.port}/r/{number}"))[0]
             for number in range(each)
@@ -196,7 +195,6 @@ async def test_no_denied_address_is_dialled_by_literal_by_name_or_once_a_name_le
             assert [outcome for _, outcome, _ in post.attempts(duty)] == ["blocked"]
             assert "LUOTA_DELIVERY_ALLOWED_SUBNETS" in post.delivery(duty)["last_error"]
         assert sink.visits == 0
-        require_told(post, receiver, [])
 
 
 def _with(folder: Path) -> str:
