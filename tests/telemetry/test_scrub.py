@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from luota_svc.telemetry.scrub import Scrubber, scrub
+from luota_svc.telemetry.scrub import _SUSPICIOUS, Scrubber, scrub
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,12 @@ def test_hostile_text_is_scrubbed_in_linear_time(unit):
     began = time.thread_time()
     scrub(text)
     assert time.thread_time() - began < 1.0
+
+
+PARTS = ("wf", "mn", "wS", "oP", ":", "//", "Bear", "er", "ba", "SIC", "-K", "ey", "pa\u017f\u017fw", "-\u212aey", " ")
+
+
+@given(st.lists(st.sampled_from(PARTS)))
+def test_a_line_is_clean_only_where_no_text_of_it_could_change(parts):
+    text = "".join(parts)
+    assert Scrubber().is_clean(text) == (_SUSPICIOUS.search(text) is None)

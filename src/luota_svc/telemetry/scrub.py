@@ -26,17 +26,26 @@ _PATTERNS: Final = tuple(
 )
 # One of these stands in every text that a pattern could match; most lines have none and are done here.
 _SUSPICIOUS: Final = re.compile(r"wf(?:mn|ws|op)|://|bearer|basic|authoriz|-key|passw|secret", re.IGNORECASE)
+# The same of ASCII, for which looking for each word is ten times as quick as for a pattern of all.
+_WORDS: Final = ("wfmn", "wfws", "wfop", "://", "bearer", "basic", "authoriz", "-key", "passw", "secret")
 _KNOWN_LENGTH_MIN: Final = 6
 _ESCAPED: Final = re.compile(r"[\"\\\x00-\x1f\x7f]")
 
 
 def scrub(text: str) -> str:
     """Return `text` without Luota tokens, authorization values, URL passwords and password-like pairs."""
-    if _SUSPICIOUS.search(text) is None:
+    if not _is_suspicious(text):
         return text
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _is_suspicious(text: str) -> bool:
+    if not text.isascii():
+        return _SUSPICIOUS.search(text) is not None
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
 
 
 class Scrubber:
@@ -46,6 +55,7 @@ class Scrubber:
         """Remember the secrets in hand; those under six characters would make words unreadable and are left out."""
         words = sorted({word for word in known if len(word) >= _KNOWN_LENGTH_MIN}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, words))) if words else None
+        self._words = words
         # JSON writes these otherwise than they are.
         self._plain = not any(_ESCAPED.search(word) for word in words)
 
@@ -54,8 +64,7 @@ class Scrubber:
 
         False where that can't be told. The JSON must leave what is not ASCII as it is.
         """
-        known = self._known is not None and (not self._plain or self._known.search(line) is not None)
-        return not known and _SUSPICIOUS.search(line) is None
+        return self._plain and not any(word in line for word in self._words) and not _is_suspicious(line)
 
     def scrub(self, text: str) -> str:
         """Return `text` without any secret, known or recognised."""
