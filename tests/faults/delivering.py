@@ -97,6 +97,13 @@ class Post(PostRoom):
             "deliveries", "id = ANY(%s) AND state IN ('delivered', 'failed_terminal', 'cancelled')", list(duties)
         )
 
+    def every(self) -> list[UUID]:
+        return [row["id"] for row in self.world.rows("SELECT id FROM deliveries")]
+
+    async def until_quiet(self) -> None:
+        """Wait until nothing is in flight."""
+        await until(lambda: self.in_flight() == 0, 15)
+
     async def until_ended(self, duties: Sequence[UUID], seconds: float) -> float:
         """Wait until each has its end; return the seconds that took."""
         began = time.monotonic()
