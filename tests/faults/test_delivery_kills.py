@@ -38,11 +38,12 @@ async def kill(post: Post, worker: Worker, *, full: bool) -> int:
 @pytest.mark.parametrize("moment", [Moment.CLAIMED, Moment.SENT, Moment.COMMITTING, Moment.SETTLED])
 async def test_a_worker_killed_at_its_worst_moment_loses_nothing(database_url, full, moment):
     async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
-        duties = post.duties(receiver, count(full))
+        duties = []
         worker = Worker(address)
         try:
             in_flight = 0
-            for _ in range(kills(full)):
+            for number in range(kills(full)):
+                duties += post.duties(receiver, count(full) // kills(full), prefix=f"{number}-")
                 proxy.hold_next(moment)
                 await worker.start()
                 async with asyncio.timeout(_START_SECONDS):
@@ -63,14 +64,15 @@ async def test_a_worker_killed_at_its_worst_moment_loses_nothing(database_url, f
 
 async def test_a_worker_killed_while_receivers_think_loses_nothing(database_url, full):
     async with scene(database_url) as (post, receiver):
-        duties = post.duties(receiver, count(full))
+        duties = []
         worker = Worker(database_url)
         try:
             in_flight = 0
-            for _ in range(kills(full)):
+            for number in range(kills(full)):
+                duties += post.duties(receiver, count(full) // kills(full), prefix=f"{number}-")
                 receiver.hold()
                 await worker.start()
-                await until(lambda: receiver.waiting >= 16, _START_SECONDS)
+                await until(lambda: receiver.waiting >= 10, _START_SECONDS)
                 in_flight += await kill(post, worker, full=full)
                 receiver.answer()
             died = post.clock.now()
