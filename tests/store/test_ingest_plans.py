@@ -99,8 +99,9 @@ HOT = {
         lambda n: [ids("i", min(n, 20)), f"array_fill(101, ARRAY[{min(n, 20)}])"],
         {"incident_events_pkey"},
     ),
-    "cancel_deliveries": (lambda n: ["now()", ids("d", min(n, 20)), str(min(n, 20))], {"deliveries_pkey"}),
-    "end_live": (lambda n: [ids("d", min(n, 20))], {"delivery_incidents_pkey"}),
+    "lock_told": (lambda n: [ids("i", min(n, 20))], {"delivery_incidents_one_live", "deliveries_pkey"}),
+    "end_live": (lambda n: [ids("d", min(n, 20)), ids("i", min(n, 20))], {"delivery_incidents_of_incident"}),
+    "cancel_spent": (lambda n: ["now()", ids("d", min(n, 20))], {"deliveries_pkey", "delivery_incidents_pkey"}),
 }
 
 

@@ -317,17 +317,24 @@ FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::int[]) AS v (delivery_id, in
 
 -- name: end_live
 -- Takes back words about incidents, which frees (incident, route) for the next: of duties that wait, and of ones in flight.
+-- A word that was gathered while lock_told waited has a duty now that is not held yet: its settle must wait for this.
+WITH named AS MATERIALIZED (
+    SELECT * FROM unnest(%b::uuid[], %b::uuid[]) AS v (delivery_id, incident_id)
+), held AS MATERIALIZED (
+    SELECT id FROM deliveries WHERE id IN (SELECT delivery_id FROM named) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE delivery_incidents di
 SET live = false
-FROM unnest(%b::uuid[], %b::uuid[]) AS v (delivery_id, incident_id)
-WHERE di.delivery_id = v.delivery_id AND di.incident_id = v.incident_id
+FROM named
+JOIN held ON held.id = named.delivery_id
+WHERE di.delivery_id = named.delivery_id AND di.incident_id = named.incident_id
 
 -- name: cancel_spent
 -- Ends waiting duties of which every word was taken back; one that lists other incidents too goes on.
 UPDATE deliveries d
 SET state = 'cancelled', settled_at = %b::timestamptz, next_attempt_at = NULL, fallback_due_at = NULL, unnoted = true
 WHERE d.id = ANY(%b::uuid[]) AND d.state IN ('pending', 'failed_retrying')
-  AND NOT EXISTS (SELECT 1 FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live)
+  AND NOT coalesce((SELECT bool_or(di.live) FROM delivery_incidents di WHERE di.delivery_id = d.id), false)
 
 -- name: outcome
 -- Whether a transaction whose COMMIT was cut went through: committed, aborted, in progress, or NULL (too old).
