@@ -155,9 +155,14 @@ def test_a_host_that_may_not_be_reached_says_so_in_the_guards_words():
     for url, host in (("https://127.0.0.1/x", "127.0.0.1"), ("https://[::1]/x", "::1"), ("https://0x7f.1/", "0x7f.1")):
         (problem,) = target_problems(RouteKind.WEBHOOK, {"url": url}, policy)
         assert (problem.field, problem.problem) == ("webhook.url", f"leads to {host}")
-    drill = TargetPolicy(host_refusal=lambda _: "no", exempt=lambda url: url == "http://127.0.0.1:8080/v1/drills/x")
-    assert target_problems(RouteKind.WEBHOOK, {"url": "http://127.0.0.1:8080/v1/drills/x"}, drill) == []
-    assert target_problems(RouteKind.WEBHOOK, {"url": "http://127.0.0.1:8080/v1/drills/y"}, drill)
+
+
+def test_no_route_leads_to_a_drills_receiver_which_the_address_guard_lets_pass():
+    policy = TargetPolicy(of_drills=lambda url: url == "https://luota.example/v1/drills/x")
+    for kind in (RouteKind.WEBHOOK, RouteKind.SLACK, RouteKind.ALERTMANAGER):
+        (problem,) = target_problems(kind, {"url": "https://luota.example/v1/drills/x"}, policy)
+        assert (problem.field, "start a drill" in problem.problem) == (f"{kind}.url", True)
+        assert target_problems(kind, {"url": "https://luota.example/v1/drills/y"}, policy) == []
 
 
 def test_http_is_taken_where_the_operator_allows_it():

@@ -13,6 +13,7 @@ from luota_svc.rules.ingest_key import OPERATOR
 from luota_svc.usecases.drills import end_drill, end_expired_drills, get_drill, receive, repair_drill, start_drill
 from luota_svc.usecases.incidents import get_incident
 from luota_svc.usecases.monitors import delete_monitor, get_monitor
+from luota_svc.usecases.routes import rotate_secret, update_route
 
 
 class Scene:
@@ -148,6 +149,17 @@ async def test_one_that_was_left_alone_ends_by_itself(scene):
 async def test_a_monitor_that_somebody_removed_before_does_not_keep_it_from_ending(scene):
     drill, _ = await scene.start()
     await delete_monitor(scene.at, scene.house.olga.call(), drill.monitor_id)
+    assert (await scene.end(drill)).ended_at is not None
+
+
+@pytest.mark.parametrize("changes", [{"monitor_ids": frozenset()}, {"enabled": False}, {"name": "Mine"}])
+async def test_nobody_turns_a_drills_route_on_what_really_fails(scene, changes):
+    """It is told alone of what it covers: covering everything, it would leave real failures untold."""
+    drill, _ = await scene.start()
+    with pytest.raises(ResourceConflict, match="a drill's"):
+        await update_route(scene.at, scene.house.olga.call(), drill.route_id, changes, {}, None)
+    with pytest.raises(ResourceConflict, match="a drill's"):
+        await rotate_secret(scene.at, scene.house.olga.call(), drill.route_id)
     assert (await scene.end(drill)).ended_at is not None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from luota_svc.model.routes import RouteKind
 from luota_svc.rules.address_guard import host_refusal
+from luota_svc.rules.drills import is_receiver
 from luota_svc.rules.route_targets import TargetPolicy
 
 if TYPE_CHECKING:
@@ -23,5 +24,6 @@ def target_policy(settings: Settings) -> TargetPolicy:
     return TargetPolicy(
         allow_http=settings.delivery.allow_http,
         host_refusal=partial(host_refusal, allowed=settings.delivery.allowed_subnets),
+        of_drills=partial(is_receiver, public_url=settings.doors.public_url),
         refused=refused,
     )

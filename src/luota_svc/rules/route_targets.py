@@ -58,8 +58,8 @@ class TargetPolicy:
     allow_http: bool = False
     # Why a host that is named may not be reached; None where nothing speaks against it.
     host_refusal: Callable[[str], str | None] = _anywhere
-    # The URLs that the host's refusal is not about: a drill's own receiver.
-    exempt: Callable[[str], bool] = _nowhere
+    # The receivers of drills, which go past the address guard: no operator's route leads there.
+    of_drills: Callable[[str], bool] = _nowhere
     # The kinds that it has no means to tell by, and why.
     refused: Mapping[RouteKind, str] = field(
         default_factory=lambda: {RouteKind.INBOX: "is there in luota-svc dev alone; choose another kind"}
@@ -249,9 +249,10 @@ _PROBLEMS_OF: Final[Mapping[RouteKind, Callable[[Target, TargetPolicy], _Problem
 
 def _url(target: Target, policy: TargetPolicy) -> _Problems:
     url = target.get("url", "")
-    host_refusal = _anywhere if policy.exempt(url) else policy.host_refusal
-    allow_http = policy.allow_http or policy.exempt(url)
-    for problem in url_problems(url, allow_http=allow_http, host_refusal=host_refusal):
+    if policy.of_drills(url):
+        yield "url", "is a drill's own receiver; start a drill, which makes its route itself"
+        return
+    for problem in url_problems(url, allow_http=policy.allow_http, host_refusal=policy.host_refusal):
         yield "url", problem
 
 

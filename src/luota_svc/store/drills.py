@@ -37,6 +37,11 @@ async def insert(unit: Unit, drill: Drill) -> None:
     await unit.change("drills.claim_route", SQL["claim_route"], parameters)
 
 
+async def made_route(unit: Unit, route_id: UUID) -> bool:
+    """Tell whether a route is a drill's own."""
+    return await unit.row(SQL["made_route"], {"route_id": route_id}) is not None
+
+
 async def receive(unit: Unit, drill_id: UUID, now: datetime) -> bool | None:
     """Count that one was told something and return whether it is repaired; None where there is none or it is over."""
     row = await unit.row(SQL["receive"], {"id": drill_id, "now": now})

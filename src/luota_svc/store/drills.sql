@@ -23,6 +23,10 @@ VALUES (%(id)s, %(workspace_id)s, %(monitor_id)s, %(route_id)s, %(request_id)s, 
 -- Gives it its route, which is told of its monitor, and that of nobody else.
 UPDATE alert_routes SET drill = true WHERE id = %(route_id)s
 
+-- name: made_route
+-- Tells whether a route is a drill's.
+SELECT id FROM alert_routes WHERE id = %(route_id)s AND drill
+
 -- name: receive
 -- Counts what one was told, while it lasts, and tells whether its receiver is repaired.
 UPDATE drills

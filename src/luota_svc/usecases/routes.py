@@ -26,7 +26,7 @@ from luota_svc.rules.route_targets import (
     target_problems,
     with_secret,
 )
-from luota_svc.store import maintenance, routes, workspaces
+from luota_svc.store import drills, maintenance, routes, workspaces
 from luota_svc.store.database import Unit
 from luota_svc.store.routes import Sealed, StoredRoute
 from luota_svc.store.vault import CannotOpen
@@ -112,7 +112,7 @@ async def update_route(
     """Change the named settings (fields of RouteSettings) and lay what is given of the target over what stands.
 
     Another target is unproven, and what waits for the route goes there at once. What waits for a route that is
-    disabled ends as failed. ResourceConflict for a version that has passed.
+    disabled ends as failed. ResourceConflict for a version that has passed, and for a drill's own route.
     """
     secret: str | None = None
 
@@ -213,6 +213,9 @@ async def _change(at: Installation, call: Call, route_id: UUID, action: str, wri
         operator = await admit(unit, call)
         await _require(unit, operator, Role.OPERATOR, route_id)
         before = found(await routes.lock(unit, route_id), Missing.ALERT_ROUTE)
+        if await drills.made_route(unit, route_id):
+            # What else it covered would be told to the drill alone: to nobody.
+            raise ResourceConflict("The alert route is a drill's, and goes with it")
         await write(unit, before, at.clock.now())
         after = found(await routes.get(unit, route_id), Missing.ALERT_ROUTE).route
         if after.version != before.route.version:
