@@ -157,3 +157,29 @@ async def test_a_worker_that_is_asked_to_stop_waits_for_receivers_that_hang_no_l
         assert [row["outcome"] for row in rows] == ["timed_out"] * 30
         assert post.states() == {"failed_retrying": 30}
         assert post.ended(duties) == 0
+
+
+async def test_a_worker_that_sleeps_beyond_its_leases_overrules_nobody(database_url, full):
+    async with scene(database_url) as (post, receiver):
+        duties = post.duties(receiver, count(full) // 2)
+        # Every other one fails the sleeper, and is taken from the worker that takes over.
+        receiver.says = lambda path: 503 if int(path) % 2 and receiver.came(path) == 0 else 200
+        receiver.hold()
+        async with working(database_url) as (sleeper,):
+            await until(lambda: receiver.waiting == len(duties), 15)
+            os.kill(sleeper.process.pid, signal.SIGSTOP)
+            receiver.answer()
+            if not full:
+                post.end_leases(sleeper.name)
+            async with working(database_url) as (other,):
+                await post.until_ended(duties, RESUMED_SECONDS + 5 if full else 15)
+                before = post.world.rows("SELECT id, state, provider_id, settled_at FROM deliveries ORDER BY id")
+                os.kill(sleeper.process.pid, signal.SIGCONT)
+                await until(lambda: post.world.count("delivery_attempts", "late") == len(duties), 15)
+                assert (
+                    post.world.rows("SELECT id, state, provider_id, settled_at FROM deliveries ORDER BY id") == before
+                )
+                assert [worker.troubles() for worker in (sleeper, other)] == [[], []]
+        require_told(post, receiver, duties, duplicates_most=len(duties) // 2)
+        assert {row["state"] for row in post.world.rows("SELECT state FROM alert_routes")} == {"proven"}
+        assert post.world.one("SELECT max(failures_in_row) FROM destinations") == 0
