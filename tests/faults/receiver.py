@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from aiohttp import web
@@ -26,6 +27,19 @@ class Receipt(NamedTuple):
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
+
+
+def alert(receipt: Receipt) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(receipt.body)
+    return document
+
+
+def named(receipt: Receipt) -> frozenset[str]:
+    """Return the incidents that a message names."""
+    document = alert(receipt)
+    return frozenset(
+        {document["incidentId"], *(each["incidentId"] for each in document["metadata"]["furtherIncidents"])}
+    )
 
 
 class Receiver:

@@ -11,6 +11,7 @@ import pytest
 from tests.faults.delivering import RESUMED_SECONDS, Post, Worker, require_told, scene, working
 from tests.faults.holding_proxy import Moment, holding_proxy
 from tests.faults.load import Fleet, Load
+from tests.faults.receiver import named
 from tests.faults.service import note, serving, until
 
 _START_SECONDS = 15.0
@@ -162,3 +163,29 @@ async def test_workers_killed_at_any_instant_under_load_lose_nothing(database_ur
             assert last.troubles() == []
         note(f"{len(lost)} kills took {sum(lost)} attempts with them")
         require_told(post, receiver, duties, duplicates_most=sum(lost))
+
+
+async def test_a_storm_whose_teller_is_killed_again_and_again_is_told_whole_in_the_same_words(database_url, full):
+    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+        route = post.route(receiver.url("team"))
+        incidents = {str(post.incident()) for _ in range(200 if full else 40)}
+        for incident in incidents:
+            post.duty(route, incident)
+        worker = Worker(address)
+        try:
+            for moment in (Moment.CLAIMED, Moment.SENT, Moment.COMMITTING):
+                proxy.hold_next(moment)
+                await worker.start()
+                async with asyncio.timeout(RESUMED_SECONDS + 5 if full else _START_SECONDS):
+                    await proxy.held.wait()
+                await kill(post, worker, full=full)
+            async with working(database_url) as (last,):
+                await post.until_ended(post.every(), RESUMED_SECONDS + 5 if full else 15)
+                assert last.troubles() == []
+        finally:
+            worker.close()
+        assert post.states() == {"delivered": 1, "cancelled": len(incidents) - 1}
+        (heard,) = receiver.by_id().values()
+        assert {named(receipt) for receipt in heard} == {frozenset(incidents)}
+        assert len({receipt.digest for receipt in heard}) == 1
+        assert len(heard) <= 3  # once it never left, once a dying COMMIT may have told

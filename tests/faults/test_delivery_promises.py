@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ import aiohttp
 from tests.doors.scene import _operator
 from tests.faults.delivering import LOOPBACK, Post, Worker, posting, scene, working
 from tests.faults.load import Fleet, Load
-from tests.faults.receiver import Receipt, Receiver, raw_receiving, receiving
+from tests.faults.receiver import Receipt, Receiver, alert, named, raw_receiving, receiving
 from tests.faults.service import Service, note, serving, until
 
 QUICK = {"LUOTA_DELIVERY_RETRY_DELAYS": ",".join(["0"] + ["1"] * 19)}
@@ -73,17 +72,6 @@ async def installed(database_url: str, redis_url: str, **settings: str) -> Async
             assert worker.troubles() == []
         finally:
             await installation.session.close()
-
-
-def alert(receipt: Receipt) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(receipt.body)
-    return document
-
-
-def named(receipt: Receipt) -> set[str]:
-    """Return the incidents that a message names."""
-    document = alert(receipt)
-    return {document["incidentId"], *(each["incidentId"] for each in document["metadata"]["furtherIncidents"])}
 
 
 def words(receipts: list[Receipt]) -> list[tuple[str, bool]]:
