@@ -22,8 +22,8 @@ from luota_svc.store.round_trip import RoundTrips
 SQL = load_catalogue("deliveries")
 _HOT = (
     "due_front", "free_destinations", "gather", "take", "note_claims", "freeze", "next_due",
-    "lock_routes", "lock_settled", "lock_breakers", "write_breakers", "write_settled", "deliver_late", "end_words",
-    "insert_attempts", "write_routes", "make_due",
+    "lock_routes", "lock_settled", "with_words", "lock_breakers", "write_breakers", "write_settled", "deliver_late",
+    "end_words", "insert_attempts", "write_routes", "make_due",
 )  # fmt: skip
 # Their names on a session are their own: the ingest's may stand there too.
 _TRIPS = RoundTrips({f"outbox_{name}": SQL[name] for name in _HOT})
@@ -253,17 +253,26 @@ class OutboxTransaction:
 
         Breakers are those of destinations where something failed now (True) or lately.
         """
-        *_, duties, breakers = await self._run(
+        *_, duties, words, breakers = await self._run(
             ("lock_routes", {"ids": list(route_ids)}),
             ("lock_settled", {"ids": list(ids)}),
+            ("with_words", {"ids": list(ids)}),
             ("lock_breakers", {**_keys(failed), "failed": list(failed.values())}),
         )
+        with_words = {row[0] for row in words}
         return Loaded(
             held={
                 id_: Held(
-                    id_, DeliveryState(state), token, fallback_at, failed_at, usable, RouteState(route), superseded
+                    id_,
+                    DeliveryState(state),
+                    token,
+                    fallback_at,
+                    failed_at,
+                    usable,
+                    RouteState(route),
+                    superseded=tells and id_ not in with_words,
                 )
-                for id_, state, token, fallback_at, failed_at, usable, route, superseded in duties
+                for id_, state, token, fallback_at, failed_at, usable, route, tells in duties
             },
             breakers={(row[0], row[1]): Breaker(*row[2:]) for row in breakers},
         )
@@ -323,9 +332,12 @@ async def take_over(
     unit: Unit, now: datetime, *, most: int, lost_most: int, lease_seconds: float, fallback_seconds: float
 ) -> int:
     """Free duties whose lease ran out, each with a lost attempt; return how many."""
+    lost = [row["id"] for row in await unit.rows(SQL["lock_lost"], {"most": most})]
+    if not lost:
+        return 0
     words = {
+        "ids": lost,
         "now": now,
-        "most": most,
         "lost_most": lost_most,
         "lease_seconds": lease_seconds,
         "fallback_seconds": fallback_seconds,

@@ -74,7 +74,8 @@ LIMIT %(most)s::int
 -- name: gather
 -- Lets one duty of a route tell what several were to tell: news of what broke together, news of what ended together.
 -- The others are cancelled and name it. What was frozen before (given back by a worker that stopped, told again by hand)
--- goes by itself: it can name nobody else. Index: deliveries_waiting.
+-- goes by itself: it can name nobody else. So does a word about an incident that the leader has named before. Index:
+-- deliveries_waiting.
 WITH due AS MATERIALIZED (
     SELECT d.id, d.route_id, d.reason, d.severity_rank
     FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
@@ -92,23 +93,32 @@ WITH due AS MATERIALIZED (
     SELECT id, severity_rank,
            first_value(id) OVER (PARTITION BY route_id, reason = 'resolved' ORDER BY (reason = 'opened') DESC, id) AS leader
     FROM due
+), follows AS (
+    SELECT id, severity_rank, leader
+    FROM led
+    WHERE id <> leader AND NOT EXISTS (
+        SELECT 1
+        FROM delivery_incidents mine
+        JOIN delivery_incidents named ON named.delivery_id = led.leader AND named.incident_id = mine.incident_id
+        WHERE mine.delivery_id = led.id AND mine.live
+    )
 ), moved AS (
     UPDATE delivery_incidents di
-    SET delivery_id = led.leader
-    FROM led
-    WHERE di.delivery_id = led.id AND led.id <> led.leader AND di.live
+    SET delivery_id = f.leader
+    FROM follows f
+    WHERE di.delivery_id = f.id AND di.live
 ), gathered AS (
     UPDATE deliveries d
-    SET state = 'cancelled', settled_at = %(now)s, next_attempt_at = NULL, gathered_into = led.leader
-    FROM led
-    WHERE d.id = led.id AND led.id <> led.leader
+    SET state = 'cancelled', settled_at = %(now)s, next_attempt_at = NULL, gathered_into = f.leader
+    FROM follows f
+    WHERE d.id = f.id
 ), raised AS (
     UPDATE deliveries d
     SET severity_rank = most.severity_rank
-    FROM (SELECT leader, max(severity_rank) AS severity_rank FROM led GROUP BY leader) most
+    FROM (SELECT leader, max(severity_rank) AS severity_rank FROM follows GROUP BY leader) most
     WHERE d.id = most.leader AND d.severity_rank < most.severity_rank
 )
-SELECT count(*) AS gathered FROM led WHERE id <> leader
+SELECT count(*) AS gathered FROM follows
 
 -- name: take
 -- Claims the oldest due duties of destinations that are held, as many as each has room for, and among them no more first
@@ -158,9 +168,10 @@ SET state = 'sending',
     worker = %(worker)s::text
 FROM chosen c, alert_routes r
 WHERE d.id = c.id AND r.id = d.route_id
+-- A release before 0003 that still takes signals writes no due_at.
 RETURNING d.id, d.workspace_id, d.route_id, r.name AS route_name, r.kind, r.state AS route_state, d.destination, d.reason,
-          d.created_at, d.due_at, d.expires_at, d.attempt_count, d.deferral_count, d.lost_count, d.lease_token, d.content,
-          r.target, d.recipients, d.request_id, d.traceparent, d.first_attempt_traceparent, d.about_route_id
+          d.created_at, coalesce(d.due_at, d.created_at) AS due_at, d.expires_at, d.attempt_count, d.deferral_count,
+          d.lost_count, d.lease_token, d.content, r.target, d.recipients, d.request_id, d.traceparent, d.first_attempt_traceparent, d.about_route_id
 
 -- name: freeze
 -- Keeps what is told: the same bytes on every attempt.
@@ -183,21 +194,27 @@ FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[], %(claimed_second)
     AS v (workspace_id, destination, claimed_second, claimed_in_second, last_message_at, messages_in_row, storm_until)
 WHERE t.workspace_id = v.workspace_id AND t.destination = v.destination
 
+-- name: lock_lost
+-- Holds duties whose lease ran out. Index: deliveries_leased.
+SELECT id
+FROM deliveries
+WHERE lease_until < clock_timestamp()
+ORDER BY lease_until
+LIMIT %(most)s::int
+FOR NO KEY UPDATE SKIP LOCKED
+
 -- name: take_over
 -- Frees duties whose lease ran out: whoever held them is gone, or will settle late. The attempt is kept as lost and spends
--- no retry; after so many it ends all the same. Index: deliveries_leased.
+-- no retry; after so many it ends all the same. They are held: it sees what was taken back before that.
 WITH lost AS MATERIALIZED (
     SELECT d.id, d.worker, d.lease_until,
            d.attempt_count + d.deferral_count + d.lost_count + 1 AS number,
            d.lost_count + 1 >= %(lost_most)s::int AS ends,
            d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
-               AND coalesce((SELECT false FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live LIMIT 1), true)
+               AND NOT coalesce((SELECT bool_or(di.live) FROM delivery_incidents di WHERE di.delivery_id = d.id), false)
                AS spent
     FROM deliveries d
-    WHERE d.lease_until < clock_timestamp()
-    ORDER BY d.lease_until
-    LIMIT %(most)s::int
-    FOR NO KEY UPDATE OF d SKIP LOCKED
+    WHERE d.id = ANY(%(ids)s::uuid[]) AND d.lease_until IS NOT NULL
 ), kept AS (
     INSERT INTO delivery_attempts (delivery_id, number, started_at, outcome, error, worker, request_id)
     SELECT lost.id, lost.number, lost.lease_until - make_interval(secs => %(lease_seconds)s::float8), 'lost',
@@ -247,15 +264,17 @@ SELECT id FROM alert_routes WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO K
 -- name: lock_settled
 -- Holds duties to be settled and reads what may have changed since the claim.
 SELECT d.id, d.state, d.lease_token, d.fallback_due_at, d.first_failed_at, r.enabled AND r.deleted_at IS NULL AS route_usable,
-       r.state AS route_state,
-       d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
-           AND coalesce((SELECT false FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live LIMIT 1), true)
-           AS superseded
+       r.state AS route_state, d.reason IN ('opened', 'reminder', 'resolved', 'escalation') AS tells
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = ANY(%(ids)s::uuid[])
 ORDER BY d.id
 FOR NO KEY UPDATE OF d
+
+-- name: with_words
+-- Names those that have something left to tell; a statement of its own, behind the locks: whoever took words back held
+-- them, and the statement that waits sees the words as they were before.
+SELECT delivery_id FROM delivery_incidents WHERE delivery_id = ANY(%(ids)s::uuid[]) GROUP BY delivery_id HAVING bool_or(live)
 
 -- name: lock_breakers
 -- Holds the breakers that something may have to be written to: of those that failed now, and of those that failed lately.
