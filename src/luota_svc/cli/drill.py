@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     known = _dev_facts(args.state_dir)
     url = args.url or known.get("httpUrl")
-    token = os.environ.get("LUOTA_OPERATOR_TOKEN") or known.get("operatorToken")
+    # The token of a `dev` is shown to that alone.
+    own = known.get("operatorToken") if url and url.rstrip("/") == known.get("httpUrl") else None
+    token = os.environ.get("LUOTA_OPERATOR_TOKEN") or own
     if not url or not token:
         raise CommandFailed(
             f"say which Luota: --url and LUOTA_OPERATOR_TOKEN, or --state-dir of a `luota-svc dev` (no {_DEV_FILE} in"
