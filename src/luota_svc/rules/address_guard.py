@@ -35,6 +35,7 @@ NEVER: Final = (
     *_denied("where Google Cloud hands out credentials", "fd20:ce::254/128"),
     *_denied("where Oracle Cloud hands out credentials", "192.0.0.192/32", "fd00:c1::a9fe:a9fe/128"),
     *_denied("where Scaleway hands out credentials", "fd00:42::42/128"),
+    *_denied("where OpenStack hands out credentials", "fe80::a9fe:a9fe/128"),
 )
 DENIED: Final = (
     *_denied("this machine", "127.0.0.0/8", "0.0.0.0/8", "::1/128", "::/128"),
@@ -51,6 +52,8 @@ DENIED: Final = (
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _COMPATIBLE: Final = IPv6Network("::/96")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+# What RFC 2765 calls IPv4-translated.
+_TRANSLATED: Final = IPv6Network("::ffff:0:0:0/96")
 _LOCAL_NAT64: Final = IPv6Network("64:ff9b:1::/48")
 _LOOPBACK: Final = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 _LOOPBACK_NAMES: Final = {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
@@ -141,7 +144,7 @@ def _leads_to(address: Address) -> Iterator[Address]:
         yield address.sixtofour
     if address.teredo is not None:
         yield from address.teredo
-    if (address in _COMPATIBLE and bits > 1) or address in _NAT64:
+    if (address in _COMPATIBLE and bits > 1) or address in _NAT64 or address in _TRANSLATED:
         yield IPv4Address(bits & 0xFFFF_FFFF)
     if address in _LOCAL_NAT64:
         # Where it stands depends on the prefix that the network took (RFC 6052, 2.2): /48, /56, /64 or /96.
