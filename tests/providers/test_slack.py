@@ -125,6 +125,17 @@ def test_an_alert_says_first_what_broke_then_everything_that_helps():
     assert "Owner: Data platform" in message["text"]
 
 
+@pytest.mark.parametrize("call", ["@channel", "@all", "@Here", "@everyone!"])
+def test_nothing_in_an_alert_calls_everybody_where_mattermost_takes_it(call):
+    alert = opened()
+    alert["subject"] = alert["text"] = alert["metadata"]["run"]["outputTail"] = f"{call} look: a@example.org"
+    alert["metadata"]["monitor"]["owner"] = call
+    for message in (message_of(alert), plain_message_of(alert)):
+        drawn = json.dumps({**message, "blocks": message.get("blocks", [])[1:]}, ensure_ascii=False)
+        assert call not in drawn
+        assert "a@example.org" in drawn
+
+
 def test_nothing_in_an_alert_mentions_a_channel_or_leads_elsewhere():
     alert = opened(brokenPromise="<!channel> & <https://evil.example|ok>")
     alert["subject"] = "<!here> x"

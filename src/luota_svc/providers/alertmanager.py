@@ -63,7 +63,8 @@ class AlertmanagerProvider:
     def _judge(self, reply: Reply) -> Outcome:
         outcome = outcome_of(reply, clean=self._clean)
         if reply.status == 400:
-            said = self._clean(reply.body.decode(errors="replace").strip()[:_SHOWN_MOST])
+            # Cleaned as a whole: of a secret that is cut in two nobody would know the half.
+            said = (outcome.reply or "it says nothing")[:_SHOWN_MOST]
             return replace(outcome, kind=OutcomeKind.REJECTED, error=f"Alertmanager refuses the alert for good: {said}")
         if outcome.kind is OutcomeKind.DELIVERED and reply.status != 200:
             error = f"the receiver answered {reply.status} and not 200: check that the URL is an Alertmanager's"
