@@ -100,6 +100,23 @@ class Post(PostRoom):
     def every(self) -> list[UUID]:
         return [row["id"] for row in self.world.rows("SELECT id FROM deliveries")]
 
+    async def until_noted(self) -> None:
+        """Wait until timelines say how all deliveries stand, without gaps and with `delivered` said once."""
+        await until(lambda: self.world.count("deliveries", "unnoted") == 0, 15)
+        wrong = self.world.rows(
+            """
+            SELECT i.id, i.event_count, array_agg(e.detail) AS told
+            FROM incidents i
+            JOIN delivery_incidents di ON di.incident_id = i.id
+            JOIN deliveries d ON d.id = di.delivery_id AND d.state = 'delivered'
+            LEFT JOIN incident_events e ON e.incident_id = i.id AND e.event = 'delivery_changed'
+            GROUP BY i.id, d.id
+            HAVING count(e.number) <> i.event_count - 1 OR max(e.number) <> i.event_count
+                OR count(*) FILTER (WHERE e.detail LIKE '%: delivered%') <> 1
+            """
+        )
+        assert wrong == []
+
     async def until_quiet(self) -> None:
         """Wait until nothing is in flight."""
         await until(lambda: self.in_flight() == 0, 15)

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from tests.faults.delivering import RESUMED_SECONDS, Post, Worker, require_told, scene, working
 from tests.faults.holding_proxy import Moment, holding_proxy
-from tests.faults.load import Fleet, Load
+from tests.faults.load import Fleet, Load, require_sound_incidents
 from tests.faults.receiver import named
 from tests.faults.service import note, serving, until
 
@@ -56,6 +56,7 @@ async def test_a_worker_killed_at_its_worst_moment_loses_nothing(database_url, f
             async with working(database_url) as (last,):
                 await post.until_ended(duties, RESUMED_SECONDS + 5 if full else 15)
                 note(f"all ended {time.monotonic() - began:.1f} s after the last kill")
+                await post.until_noted()
                 assert last.troubles() == []
         finally:
             worker.close()
@@ -80,6 +81,7 @@ async def test_a_worker_killed_while_receivers_think_loses_nothing(database_url,
             held = [row["id"] for row in post.world.rows("SELECT id FROM deliveries WHERE state = 'sending'")]
             async with working(database_url) as (last,):
                 await post.until_ended(duties, RESUMED_SECONDS + 5 if full else 15)
+                await post.until_noted()
                 assert last.troubles() == []
         finally:
             worker.close()
@@ -128,6 +130,8 @@ async def test_an_ingest_killed_after_its_commit_is_told_once_though_its_client_
             await post.until_ended(duties, 10)
             assert len(duties) == number
             require_told(post, receiver, duties)
+            await until(lambda: post.world.count("deliveries", "unnoted") == 0, 10)
+            require_sound_incidents(database_url)
             assert worker.troubles() == []
 
 
@@ -160,6 +164,7 @@ async def test_workers_killed_at_any_instant_under_load_lose_nothing(database_ur
         await loading
         async with working(database_url) as (last,):
             await post.until_ended(duties, RESUMED_SECONDS + 15 if full else 20)
+            await post.until_noted()
             assert last.troubles() == []
         note(f"{len(lost)} kills took {sum(lost)} attempts with them")
         require_told(post, receiver, duties, duplicates_most=sum(lost))
@@ -181,6 +186,7 @@ async def test_a_storm_whose_teller_is_killed_again_and_again_is_told_whole_in_t
                 await kill(post, worker, full=full)
             async with working(database_url) as (last,):
                 await post.until_ended(post.every(), RESUMED_SECONDS + 5 if full else 15)
+                await post.until_noted()
                 assert last.troubles() == []
         finally:
             worker.close()

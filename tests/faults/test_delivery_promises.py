@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from tests.doors.scene import _operator
 from tests.faults.delivering import LOOPBACK, Post, Worker, posting, scene, working
-from tests.faults.load import Fleet, Load
+from tests.faults.load import Fleet, Load, require_sound_incidents
 from tests.faults.receiver import Receipt, Receiver, alert, named, raw_receiving, receiving
 from tests.faults.service import Service, note, serving, until
 
@@ -69,6 +69,8 @@ async def installed(database_url: str, redis_url: str, **settings: str) -> Async
         installation = Installation(post, receiver, service, worker, Load(service.url, fleet, pace_seconds=0.0))
         try:
             yield installation
+            await until(lambda: post.world.count("deliveries", "unnoted") == 0, 15)
+            require_sound_incidents(database_url)
             assert worker.troubles() == []
         finally:
             await installation.session.close()
