@@ -38,6 +38,7 @@ def headers() -> dict[str, str]:
 def cases() -> list[tuple[str, dict[str, str], bytes, bool]]:
     sent = headers()
     stale = {**sent, "x-luota-timestamp": "1700000000"}
+    odd = [{**sent, "x-luota-timestamp": text} for text in ("", "²", "1" * 5_000, "-1", "1e9")]
     unsigned = {name: value for name, value in sent.items() if "luota" not in name}
     return [
         (NEW, sent, BODY, True),
@@ -46,6 +47,7 @@ def cases() -> list[tuple[str, dict[str, str], bytes, bool]]:
         (NEW, sent, BODY + b" ", False),
         (NEW, stale, BODY, False),
         (NEW, unsigned, BODY, False),
+        *((NEW, strange, BODY, False) for strange in odd),
     ]
 
 
