@@ -15,6 +15,12 @@ pytestmark = pytest.mark.faults
 IDS = {"ids": "ARRAY(SELECT md5('v' || n * 1000)::uuid FROM generate_series(1, 200) AS n)"}
 # Catalogue, statement, its parameters as SQL, the index that must be used.
 CASES = [
+    (
+        "route_failures",
+        "call_for_held",
+        {"now": "now()", "before": "now() - interval '10 minutes'", "most": "200"},
+        "deliveries_waiting",
+    ),
     ("route_failures", "due", {"now": "now()", "most": "200"}, "deliveries_fallback"),
     ("route_failures", "hold_due", {**IDS, "now": "now()"}, "deliveries_fallback"),
     ("route_failures", "failing", IDS, "delivery_incidents_pkey"),

@@ -205,6 +205,8 @@ async def test_the_end_is_told_on_the_request_and_trace_of_who_ended_it(installa
 
 ALERT_STATES = [
     ("pending", {}, AlertState.UNPROVEN),
+    # Held by a breaker for so long that somebody else was told.
+    ("pending", {"first_failed_at": "now()"}, AlertState.UNPROVEN),
     ("sending", {"lease_until": "now()"}, AlertState.UNPROVEN),
     ("failed_retrying", {"next_attempt_at": "now()", "first_failed_at": "now()"}, AlertState.RETRYING),
     ("sending", {"lease_until": "now()", "first_failed_at": "now()"}, AlertState.RETRYING),

@@ -273,3 +273,36 @@ async def test_a_dead_routes_alert_reaches_the_fallback_route_and_its_incidents_
         entries = room.world.rows("SELECT detail FROM incident_events WHERE incident_id = %s ORDER BY number", about)
         assert entries[0]["detail"].startswith("Dead: failed_retrying, next attempt ")
         assert entries[-1]["detail"] == "Fallback (route_failure): delivered"
+
+
+async def test_what_waits_behind_an_open_breaker_is_told_to_somebody_else_ten_minutes_after_it_was_due(database_url):
+    async with post_room(database_url) as room:
+        dead = room.route("https://hooks.example/dead-0123456789")
+        room.route("https://hooks.example/fallback-0123456789", fallback=True)
+        open_until = room.clock.now() + timedelta(minutes=15)
+        breaker = "UPDATE destinations SET failures_in_row = 9, open_until = %s, open_seconds = 900"
+        room.world.rows(
+            f"{breaker} WHERE destination = (SELECT destination FROM alert_routes WHERE id = %s)", open_until, dead
+        )
+        held = room.news(dead, 2)
+        room.pass_time(599)
+        assert await tell_fallbacks(room.installation) == 0
+        room.pass_time(1)
+        assert await tell_fallbacks(room.installation) == 2
+        (told,) = failures(room.world)
+        named = {
+            room.world.one("SELECT incident_id FROM delivery_incidents WHERE delivery_id = %s", each) for each in held
+        }
+        assert set(told["named"]) == named
+        # They stay what they are, and are named once.
+        assert {room.delivery(each)["state"] for each in held} == {"pending"}
+        assert await tell_fallbacks(room.installation) == 0
+
+        # What is told together with them is told of too.
+        room.pass_time(310)
+        late = room.news(dead, 6)
+        (probe,) = [each for each in (await room.outbox().claim(32)).claimed if each.route_id == dead]
+        await room.settle(room.outbox(), OVERLOADED, probe)
+        row = room.delivery(probe.id)
+        assert row["fallback_due_at"] == room.clock.now() + timedelta(minutes=10)
+        assert {room.delivery(each)["gathered_into"] for each in late} == {probe.id}

@@ -77,10 +77,10 @@ LIMIT %(most)s::int
 -- goes by itself: it can name nobody else. So does a word about an incident that the leader has named before. Index:
 -- deliveries_waiting.
 WITH due AS MATERIALIZED (
-    SELECT d.id, d.route_id, d.reason, d.severity_rank
+    SELECT d.id, d.route_id, d.reason, d.severity_rank, d.first_failed_at, d.fallback_due_at
     FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
     CROSS JOIN LATERAL (
-        SELECT d.id, d.route_id, d.reason, d.severity_rank
+        SELECT d.id, d.route_id, d.reason, d.severity_rank, d.first_failed_at, d.fallback_due_at
         FROM deliveries d
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s::timestamptz
           AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
@@ -90,11 +90,11 @@ WITH due AS MATERIALIZED (
         FOR NO KEY UPDATE SKIP LOCKED
     ) d
 ), led AS (
-    SELECT id, severity_rank,
+    SELECT id, severity_rank, first_failed_at, fallback_due_at,
            first_value(id) OVER (PARTITION BY route_id, reason = 'resolved' ORDER BY (reason = 'opened') DESC, id) AS leader
     FROM due
 ), follows AS (
-    SELECT id, severity_rank, leader
+    SELECT id, severity_rank, first_failed_at, fallback_due_at, leader
     FROM led
     WHERE id <> leader AND NOT EXISTS (
         SELECT 1
@@ -109,14 +109,24 @@ WITH due AS MATERIALIZED (
     WHERE di.delivery_id = f.id AND di.live
 ), gathered AS (
     UPDATE deliveries d
-    SET state = 'cancelled', settled_at = %(now)s, next_attempt_at = NULL, gathered_into = f.leader
+    SET state = 'cancelled', settled_at = %(now)s, next_attempt_at = NULL, fallback_due_at = NULL, gathered_into = f.leader
     FROM follows f
     WHERE d.id = f.id
 ), raised AS (
+    -- What waited behind an open breaker was told to somebody else (store/route_failures.sql); what joins it may not be yet.
     UPDATE deliveries d
-    SET severity_rank = most.severity_rank
-    FROM (SELECT leader, max(severity_rank) AS severity_rank FROM follows GROUP BY leader) most
-    WHERE d.id = most.leader AND d.severity_rank < most.severity_rank
+    SET severity_rank = greatest(d.severity_rank, most.severity_rank),
+        first_failed_at = CASE WHEN most.untold THEN NULL ELSE d.first_failed_at END,
+        fallback_due_at = least(d.fallback_due_at, most.fallback_due_at)
+    FROM (
+        SELECT leader, max(severity_rank) AS severity_rank, bool_or(first_failed_at IS NULL) AS untold,
+               min(fallback_due_at) AS fallback_due_at
+        FROM follows
+        GROUP BY leader
+    ) most
+    WHERE d.id = most.leader
+      AND (d.severity_rank < most.severity_rank OR most.untold AND d.first_failed_at IS NOT NULL
+           OR most.fallback_due_at IS NOT NULL)
 )
 SELECT count(*) AS gathered FROM follows
 

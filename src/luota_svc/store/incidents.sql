@@ -17,8 +17,8 @@ FROM incidents i
 CROSS JOIN LATERAL (
     SELECT count(*) AS duties,
            bool_or(d.state = 'delivered' AND d.reason IN ('opened', 'reminder', 'escalation')) AS delivered,
-           bool_or(d.state = 'failed_retrying' OR d.state IN ('pending', 'sending') AND d.first_failed_at IS NOT NULL)
-               AS retrying,
+           -- What was only held by a breaker has not been tried.
+           bool_or(d.state = 'failed_retrying' OR d.state = 'sending' AND d.first_failed_at IS NOT NULL) AS retrying,
            bool_and(d.state = 'failed_terminal') FILTER (WHERE d.state <> 'cancelled') AS all_failed,
            bool_or(d.state IN ('pending', 'sending') AND b.open_until > %(now)s) AS behind_breaker
     FROM delivery_incidents di

@@ -18,6 +18,14 @@ _KNOWN_FOR = timedelta(hours=1)
 _WAITS_FOR = timedelta(hours=25)
 
 
+async def call_for_held(unit: Unit, now: datetime, *, before: datetime, most: int) -> int:
+    """Let somebody else be told of up to `most` words that came due before an instant and wait behind an open breaker.
+
+    They are named once, and stay what they are. A transaction of its own: routes come before them in the lock order.
+    """
+    return await unit.run(SQL["call_for_held"], {"now": now, "before": before, "most": most})
+
+
 async def find_due(unit: Unit, now: datetime, most: int) -> dict[UUID, UUID]:
     """Return delivery -> route of what somebody else is to be told of, the longest due first; nothing is held."""
     return {row["id"]: row["route_id"] for row in await unit.rows(SQL["due"], {"now": now, "most": most})}

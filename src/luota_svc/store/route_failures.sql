@@ -1,6 +1,30 @@
 -- Deliveries that do not arrive, and the duties to tell fallback routes of them (store/route_failures.py). Lock order:
 -- the routes that fail, in id order, as a settle does; then deliveries, never waiting for any.
 
+-- name: call_for_held
+-- Calls for somebody else about words that wait behind an open breaker: nobody attempts them, so that they never fail. What
+-- somebody holds is left for the next look. Index: deliveries_waiting.
+WITH held AS MATERIALIZED (
+    SELECT d.id
+    FROM destinations t
+    CROSS JOIN LATERAL (
+        SELECT d.id
+        FROM deliveries d
+        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(before)s
+          AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
+          AND d.first_failed_at IS NULL
+        ORDER BY d.next_attempt_at, d.id
+        LIMIT %(most)s
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) d
+    WHERE t.open_until IS NOT NULL
+    LIMIT %(most)s
+)
+UPDATE deliveries d
+SET first_failed_at = %(now)s, fallback_due_at = %(now)s
+FROM held
+WHERE d.id = held.id
+
 -- name: due
 -- Names deliveries of which somebody else is to be told now, with their routes; nothing is held yet.
 -- Index: deliveries_fallback.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from luota_svc.rules.retry import FALLBACK_AFTER
 from luota_svc.rules.route_failures import tell_of_failures
 from luota_svc.store import route_failures
 from luota_svc.telemetry import names
@@ -19,10 +20,13 @@ async def tell_fallbacks(at: Installation, *, on_untold: Callable[[int], None] |
     """Tell fallback routes of deliveries that do not arrive, at most 200 in one transaction; return how many.
 
     Of each delivery it is told once that it fails, and once more if it fails for good more than an hour later. Those
-    that somebody settles at this moment are left for the next call. Where a workspace has no fallback route left to
-    tell, a warning says so, and `on_untold` hears how many. Raises Unavailable where PostgreSQL is away.
+    that somebody settles at this moment are left for the next call. What has waited for 10 minutes behind an open
+    breaker does not arrive either. Where a workspace has no fallback route left to tell, a warning says so, and
+    `on_untold` hears how many. Raises Unavailable where PostgreSQL is away.
     """
     now = at.clock.now()
+    async with at.database.unit() as unit:
+        await route_failures.call_for_held(unit, now, before=now - FALLBACK_AFTER, most=BATCH_MAX)
     async with at.database.unit() as unit:
         due = await route_failures.find_due(unit, now, BATCH_MAX)
         if not due:
