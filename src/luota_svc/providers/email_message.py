@@ -21,7 +21,8 @@ from luota_svc.providers.email_body import plain, render_html
 
 _LOG: Final = logging.getLogger(__name__)
 _SUBJECT_CHARACTERS_MAX: Final = 300
-_LOCAL_PART: Final = re.compile(r'[^\x00-\x20\x7f-\xa0()<>@,;:\\"\[\]]{1,64}')
+# Without `=?`: what a mail library takes for an encoded word may stand for a line end, and so for another header.
+_LOCAL_PART: Final = re.compile(r'(?!.*=\?)[^\x00-\x20\x7f-\xa0()<>@,;:\\"\[\]]{1,64}')
 
 
 def _policy() -> Any:
@@ -103,5 +104,8 @@ def _header_address(mailbox: Mailbox) -> Address:
 
 
 def _one_line(text: str) -> str:
-    """Return text without line ends: in a header each would begin another header."""
-    return " ".join(plain(text).split())
+    """Return text that is one line of a header, whatever it says: a line end would begin another header.
+
+    The library would take `=?utf-8?q?=0D=0ABcc:...?=` apart, and write the line end that it stands for.
+    """
+    return " ".join(plain(text).split()).replace("=?", "=\N{WORD JOINER}?")

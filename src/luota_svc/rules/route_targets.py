@@ -35,7 +35,8 @@ _SECRET: Final = re.compile(r"[!-~]{16,128}")
 _ROUTING_KEY: Final = re.compile(r"[0-9A-Za-z]{32}")
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _STANDARD: Final = "whsec_"
-_LOCAL_PART: Final = re.compile(r'[^\x00-\x20\x7f-\xa0()<>@,;:\\"\[\]]{1,64}')
+# Without `=?`: what a mail library takes for an encoded word may stand for a line end, and so for another header.
+_LOCAL_PART: Final = re.compile(r'(?!.*=\?)[^\x00-\x20\x7f-\xa0()<>@,;:\\"\[\]]{1,64}')
 # What changes with time alone, or at an operator's rotation, and leads nowhere else.
 _PASSING: Final = ("previousSecret", "previousSecretUntil")
 _HIDDEN: Final = frozenset({"secret", "routingKey", "webhookSecret", "password", "bearerToken"})
