@@ -140,3 +140,94 @@ async def test_a_request_is_followed_to_the_provider_that_took_its_alert(
     for number, span in enumerate(deliver, 1):
         assert span.attributes["luota.request_id"] == request_id
         assert span.attributes["luota.attempt.number"] == number
+
+
+class Desk:
+    """An operator with one route to a receiver, and a job that fails when it is told to."""
+
+    def __init__(self, luota: Luota, url: str) -> None:
+        self.luota = luota
+        self.words = luota.scene().values
+        self.url = url
+        self.operator = {"authorization": f"Bearer {self.words['operator']}"}
+
+    async def post(self, path: str, content: dict[str, Any], method: str = "POST") -> Any:
+        answer = await self.luota.ask(method, path, json.dumps(content).encode(), **self.operator)
+        assert answer.status in {200, 201}, answer.body
+        return answer.json
+
+    async def get(self, path: str) -> Any:
+        return (await self.luota.ask("GET", path, **self.operator)).json
+
+    async def fail(self, run: str) -> str:
+        """Make the route, let a run fail, and return its incident."""
+        route = {"name": "Ops", "kind": "webhook", "webhook": {"url": self.url}}
+        await self.post(f"/v1/workspaces/{self.words['workspace']}/routes", route)
+        content = {"monitorId": self.words["run_monitor"], "externalRunId": run, "exitCode": 1}
+        headers = {"x-luota-key": self.words["workspace_key"]}
+        answer = await self.luota.ask("POST", "/v1/runs/finish", json.dumps(content).encode(), **headers)
+        assert answer.status == 202, answer.body
+        return answer.json["incident"]["id"]
+
+    async def packet(self, incident: str, state: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Wait until the packet's only delivery is in this state; return the packet and the delivery."""
+        async with asyncio.timeout(WAIT):
+            while True:
+                packet = await self.get(f"/v1/incidents/{incident}/packet")
+                deliveries = packet["ownerRoute"]["routes"][0]["deliveries"]
+                if deliveries and deliveries[-1]["state"] == state:
+                    return packet, deliveries[-1]
+                await asyncio.sleep(0.05)
+
+
+async def test_a_packet_says_that_its_route_is_retrying_and_then_what_the_provider_called_it(
+    module_database_url, servers
+):
+    receiver = Receiver()
+    receiver.statuses = [503]
+    build = composition.build_with_workers
+    delays = ALLOWED | {"LUOTA_DELIVERY_RETRY_DELAYS": "0,2,4"}
+    async with (
+        receiving(receiver) as url,
+        running_luota(module_database_url, servers.redis_url, build=build, **delays) as luota,
+    ):
+        desk = Desk(luota, url)
+        incident = await desk.fail("drill")
+        packet, delivery = await desk.packet(incident, "failed_retrying")
+        assert packet["alertState"] == "retrying"
+        assert delivery["nextAttemptAt"] > delivery["attempts"][0]["startedAt"]
+        assert delivery["attempts"][0]["httpStatus"] == 503
+        wrong = "Fix the route if the destination is wrong; otherwise watch the next attempt time."
+        assert packet["ownerRoute"]["nextAction"] == delivery["nextAction"] == wrong
+        packet, delivery = await desk.packet(incident, "delivered")
+        assert packet["alertState"] == "delivered"
+        assert delivery["providerId"] == receiver.heard[-1][0]["x-luota-delivery-id"]
+        assert delivery["nextAction"] == "Keep the provider id and incident id in the packet."
+
+
+@pytest.mark.parametrize("answers", [[410], [500, 500]], ids=["gone for good", "exhausted"])
+async def test_a_packet_says_that_its_route_is_dead_and_what_to_do(module_database_url, servers, answers):
+    receiver = Receiver()
+    receiver.statuses = list(answers)
+    build = composition.build_with_workers
+    async with (
+        receiving(receiver) as url,
+        running_luota(module_database_url, servers.redis_url, build=build, **ALLOWED) as luota,
+    ):
+        desk = Desk(luota, url)
+        incident = await desk.fail("dead")
+        packet, delivery = await desk.packet(incident, "failed_terminal")
+        assert packet["alertState"] == "blocked"
+        assert delivery["nextAttemptAt"] is None
+        assert [attempt["httpStatus"] for attempt in delivery["attempts"]] == answers
+        repair = "Repair the destination and send a test alert before trusting the monitor."
+        assert packet["ownerRoute"]["nextAction"] == delivery["nextAction"] == repair
+        timeline = [entry["event"] for entry in packet["auditTrail"]["timeline"]]
+        assert timeline[0] == "opened"
+        route = packet["ownerRoute"]["routes"][0]
+        # Repaired: a test alert goes through, and the route may be trusted again.
+        await desk.post(f"/v1/routes/{route['id']}:test", {})
+        async with asyncio.timeout(WAIT):
+            while (await desk.get(f"/v1/routes/{route['id']}"))["state"] != "proven":  # noqa: ASYNC110 - a row
+                await asyncio.sleep(0.05)
+        assert receiver.heard[-1][1]["metadata"]["reason"] == "test"

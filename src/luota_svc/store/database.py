@@ -164,6 +164,13 @@ class Database:
                 if unit.rings:
                     self.on_duties()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Unit]:
+        """Run one transaction that only reads, and whose statements all see one instant."""
+        async with self.unit() as unit:
+            await unit.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield unit
+
 
 def _tell_nobody() -> None:
     """Workers look every second in any case."""

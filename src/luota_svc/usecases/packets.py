@@ -21,6 +21,8 @@ async def get_packet(at: Installation, call: Call, incident_id: UUID) -> Packet:
         workspace_id, monitor_id = found(await incidents.home(unit, incident_id), Missing.INCIDENT)
         operator.require(Role.VIEWER, workspace_id, Missing.INCIDENT)
         call.subject |= {"incident_id": str(incident_id), "monitor_id": str(monitor_id)}
+    # What it says of the incident and of its deliveries must be of one instant: a packet is evidence.
+    async with at.database.snapshot() as unit:
         incident = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
         frozen, digest = await packets.frozen(unit, incident_id) or (None, None)
         told = await packets.told(unit, incident)
