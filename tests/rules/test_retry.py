@@ -63,6 +63,7 @@ def settled(each: Claimed, kind: OutcomeKind, retry_after: int | None = None, **
         "delays": DELAYS,
         "superseded": False,
         "route_usable": True,
+        "retargeted": False,
         "first_failed_at": None,
         "fallback_due_at": None,
     }
@@ -219,8 +220,19 @@ def test_of_tests_drills_and_telling_of_a_route_nobody_else_is_told(reason, kind
     assert settled(claimed(reason=reason), kind).fallback_due_at is None
 
 
+@pytest.mark.parametrize(("kind", "attempts"), list(product(OutcomeKind, [0, 9])))
+def test_what_came_of_an_attempt_says_nothing_about_where_its_route_leads_now(kind, attempts):
+    result = settled(claimed(attempts, route=RouteState.BROKEN), kind, retargeted=True)
+    assert result.route_state is None
+    if kind is OutcomeKind.DELIVERED:
+        assert result.state is DeliveryState.DELIVERED
+        return
+    assert (result.state, result.reason) == (RETRYING, SettledReason.RETARGETED)
+    assert (result.next_attempt_at, result.attempt_count, result.deferral_count) == (NOW, attempts, 1)
+
+
 def test_an_outcome_without_a_sentence_still_says_what_it_was():
-    words = {"jitter": 0.5, "delays": DELAYS, "superseded": False, "route_usable": True}
+    words = {"jitter": 0.5, "delays": DELAYS, "superseded": False, "route_usable": True, "retargeted": False}
     stands = {"first_failed_at": None, "fallback_due_at": None}
 
     assert settle(claimed(), Outcome(OutcomeKind.TIMED_OUT), now=NOW, **words, **stands).last_error == "timed_out"
@@ -242,9 +254,8 @@ def test_whatever_providers_answer_a_delivery_ends_in_time_and_in_order(outcomes
     for kind, retry_after in outcomes:
         calls.append(now)
         outcome = Outcome(kind, retry_after_seconds=retry_after)
-        result = settle(
-            each, outcome, now=now, jitter=jitter, delays=delays, superseded=False, route_usable=True, **stands
-        )
+        words = {"superseded": False, "route_usable": True, "retargeted": False}
+        result = settle(each, outcome, now=now, jitter=jitter, delays=delays, **words, **stands)
         assert (result.next_attempt_at is not None) == (result.state is RETRYING)
         if result.state is not RETRYING:
             assert result.fallback_due_at == (now if result.state is TERMINAL else None)

@@ -8,9 +8,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.postroom import OVERLOADED, PostRoom, ids, post_room, told
+from tests.management import make_caller
+from tests.postroom import GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, told
 
+from luota_svc.model.deliveries import Outcome, OutcomeKind
+from luota_svc.model.operators import Role
+from luota_svc.model.routes import RouteKind
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.usecases import routes
 
 INGEST = {name: text.replace("%b", "%s") for name, text in load_catalogue("ingest").items()}
 # As the outbox gathers: one duty tells the word of another.
@@ -103,6 +108,67 @@ async def test_a_word_that_its_leader_named_before_goes_by_itself(room):
     assert set(ids(claim.claimed)) == {leader, anew}
     by_id = {each.id: told(each) for each in claim.claimed}
     assert (str(acknowledged) in by_id[leader], by_id[anew]) == (False, {str(acknowledged)})
+
+
+@pytest.mark.parametrize(("outcome", "state"), [(GONE, "failed_retrying"), (TOOK_IT, "delivered")])
+async def test_an_attempt_that_began_before_its_route_was_repaired_says_nothing_of_the_repaired_one(
+    room, outcome, state
+):
+    operator = await make_caller(room.installation, Role.OPERATOR, room.world.workspace_id)
+    route = room.route("https://hooks.example/old-0123456789")
+    (duty,) = room.news(route)
+    outbox = room.outbox()
+    (claimed,) = (await outbox.claim(32)).claimed
+    repaired = {RouteKind.WEBHOOK: {"url": "https://hooks.example/new-0123456789"}}
+    await routes.update_route(room.installation, operator.call(), route, {}, repaired, None)
+    await room.settle(outbox, outcome, claimed)
+    assert room.world.one("SELECT state FROM alert_routes") == "unproven"
+    assert room.delivery(duty)["state"] == state
+    if state == "failed_retrying":
+        (again,) = await room.work(outbox, TOOK_IT)
+        assert (again.number, again.target["url"]) == (2, "https://hooks.example/new-0123456789")
+        assert room.world.one("SELECT state FROM alert_routes") == "proven"
+
+
+async def test_what_was_written_while_its_route_moved_goes_where_that_leads_and_is_judged_by_it(room):
+    route = room.route()
+    before = room.route("https://hooks.example/before")
+    destination = room.world.one("SELECT destination FROM alert_routes WHERE id = %s", before)
+    (duty,) = room.news(route, destination=destination)
+    await room.work(room.outbox(), OVERLOADED)
+    row = room.delivery(duty)
+    assert row["destination"] == room.world.one("SELECT destination FROM alert_routes WHERE id = %s", route)
+    assert (row["attempt_count"], row["deferral_count"]) == (1, 0)
+
+
+@pytest.mark.parametrize("how", ["a test alert", "one that was refused before"])
+async def test_what_was_refused_is_due_when_its_route_takes_something_again(room, how):
+    refused = Outcome(OutcomeKind.REFUSED, error="It answered 404", http_status=404)
+    route = room.route(kind="pagerduty")
+    duties = room.news(route, 3)
+    outbox = room.outbox()
+    for _ in range(4):
+        await room.work(outbox, refused)
+        room.pass_time(145)
+    # The next attempts are ten minutes away.
+    assert (await outbox.claim(32)).claimed == []
+    if how == "a test alert":
+        room.duty(route, reason="test")
+    else:
+        room.world.rows("UPDATE deliveries SET next_attempt_at = %s WHERE id = %s", room.clock.now(), duties.pop())
+    assert len(await room.work(outbox, TOOK_IT)) == 1
+    assert set(ids((await outbox.claim(32)).claimed)) == set(duties)
+
+
+async def test_a_throttling_that_names_an_instant_is_honoured_though_others_are_taken(room):
+    throttled = Outcome(OutcomeKind.THROTTLED, error="It answered 429", http_status=429, retry_after_seconds=300)
+    route = room.route(kind="pagerduty")
+    outbox = room.outbox()
+    room.news(route, 2)
+    await room.work(outbox, throttled)
+    room.news(route)
+    assert len(await room.work(outbox, TOOK_IT)) == 1
+    assert (await outbox.claim(32)).claimed == []
 
 
 async def test_what_a_release_before_wrote_is_due_since_it_was_made(room):

@@ -45,6 +45,8 @@ class SettledReason(StrEnum):
     EXHAUSTED = "exhausted"
     # The next attempt would come after its end.
     EXPIRED = "expired"
+    # Its route leads elsewhere since the attempt began; no attempt was spent.
+    RETARGETED = "retargeted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def settle(
     delays: Sequence[int],
     superseded: bool,
     route_usable: bool,
+    retargeted: bool,
     first_failed_at: datetime | None,
     fallback_due_at: datetime | None,
 ) -> Settled:
@@ -80,7 +83,9 @@ def settle(
 
     `delays` are the seconds before each attempt, the first one included: as many attempts as delays. `jitter` is in
     [0, 1). `first_failed_at` and `fallback_due_at` are what stands on the row. `superseded`: nothing of it is left to
-    tell. A lost attempt is settled by whoever takes over, and counts as any other failure if it is told here.
+    tell. `retargeted`: the route led elsewhere when the attempt began; what came of that says nothing about where it
+    leads now, and a failure spends nothing there. A lost attempt is settled by whoever takes over, and counts as any
+    other failure if it is told here.
     """
     if outcome.kind is OutcomeKind.DELIVERED:
         return Settled(
@@ -91,9 +96,9 @@ def settle(
             deferral_count=claimed.deferral_count,
             last_error=None,
             fallback_due_at=None,
-            route_state=RouteState.PROVEN,
+            route_state=None if retargeted else RouteState.PROVEN,
         )
-    defers = _defers(claimed, outcome)
+    defers = retargeted or _defers(claimed, outcome)
     spent = claimed.attempt_count + (0 if defers else 1)
     state, reason, next_at = _after_failure(
         claimed,
@@ -105,6 +110,7 @@ def settle(
         delays=delays,
         superseded=superseded,
         route_usable=route_usable,
+        retargeted=retargeted,
     )
     return Settled(
         state,
@@ -114,7 +120,7 @@ def settle(
         deferral_count=claimed.deferral_count + (1 if defers else 0),
         last_error=_ROUTE_GONE if reason is SettledReason.ROUTE_GONE else outcome.error or outcome.kind.value,
         fallback_due_at=_fallback(claimed, state, first_failed_at, fallback_due_at, now),
-        route_state=_route_state(claimed, outcome, route_usable=route_usable),
+        route_state=None if retargeted else _route_state(claimed, outcome, route_usable=route_usable),
     )
 
 
@@ -134,12 +140,15 @@ def _after_failure(
     delays: Sequence[int],
     superseded: bool,
     route_usable: bool,
+    retargeted: bool,
 ) -> tuple[DeliveryState, SettledReason, datetime | None]:
     if superseded:
         return DeliveryState.CANCELLED, SettledReason.SUPERSEDED, None
     ended = DeliveryState.FAILED_TERMINAL
     if not route_usable:
         return ended, SettledReason.ROUTE_GONE, None
+    if retargeted:
+        return DeliveryState.FAILED_RETRYING, SettledReason.RETARGETED, now
     if outcome.kind in _FOR_GOOD:
         blocked = outcome.kind is OutcomeKind.BLOCKED
         return ended, SettledReason.BLOCKED if blocked else SettledReason.REJECTED, None

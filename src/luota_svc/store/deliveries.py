@@ -108,6 +108,8 @@ class Held(NamedTuple):
     first_failed_at: datetime | None
     route_usable: bool
     route_state: RouteState
+    # Where the route leads now.
+    destination: bytes
     superseded: bool
 
 
@@ -270,9 +272,10 @@ class OutboxTransaction:
                     failed_at,
                     usable,
                     RouteState(route),
+                    destination,
                     superseded=tells and id_ not in with_words,
                 )
-                for id_, state, token, fallback_at, failed_at, usable, route, tells in duties
+                for id_, state, token, fallback_at, failed_at, usable, route, destination, tells in duties
             },
             breakers={(row[0], row[1]): Breaker(*row[2:]) for row in breakers},
         )

@@ -172,6 +172,8 @@ WITH chosen AS MATERIALIZED (
 )
 UPDATE deliveries d
 SET state = 'sending',
+    -- One that was written while its route was given another target names the one before.
+    destination = r.destination,
     next_attempt_at = NULL,
     lease_token = d.lease_token + 1,
     lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s::float8),
@@ -274,7 +276,7 @@ SELECT id FROM alert_routes WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO K
 -- name: lock_settled
 -- Holds duties to be settled and reads what may have changed since the claim.
 SELECT d.id, d.state, d.lease_token, d.fallback_due_at, d.first_failed_at, r.enabled AND r.deleted_at IS NULL AS route_usable,
-       r.state AS route_state, d.reason IN ('opened', 'reminder', 'resolved', 'escalation') AS tells
+       r.state AS route_state, r.destination, d.reason IN ('opened', 'reminder', 'resolved', 'escalation') AS tells
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = ANY(%(ids)s::uuid[])
@@ -374,17 +376,19 @@ FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(delivered_at)s::timestamptz[]
 WHERE r.id = v.id AND r.deleted_at IS NULL
 
 -- name: make_due
--- A route takes alerts again: what failed there before is tried now. What somebody else holds is left alone.
+-- A route takes alerts again: what failed there before is tried now, a thousand at a time, for each that is taken then makes
+-- more due. What somebody else holds is left alone. Index: deliveries_waiting.
 UPDATE deliveries d
 SET next_attempt_at = %(now)s::timestamptz
-FROM (
+FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
+CROSS JOIN LATERAL (
     SELECT w.id
-    FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
-    JOIN deliveries w ON w.workspace_id = t.workspace_id AND w.destination = t.destination
-    WHERE w.next_attempt_at > %(now)s AND w.state = 'failed_retrying'
-    ORDER BY w.id
+    FROM deliveries w
+    WHERE w.workspace_id = t.workspace_id AND w.destination = t.destination AND w.next_attempt_at > %(now)s::timestamptz
+      AND w.state = 'failed_retrying'
+    ORDER BY w.next_attempt_at, w.id
     LIMIT 1000
-    FOR NO KEY UPDATE OF w SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ) waiting
 WHERE d.id = waiting.id
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from luota_svc.model.alerts import Uncomposed
 from luota_svc.model.deliveries import Claimed, DeliveryReason, DeliveryState, Outcome, OutcomeKind, Settlement
 from luota_svc.model.destinations import Breaker, Destination
-from luota_svc.model.routes import Target
+from luota_svc.model.routes import RouteState, Target
 from luota_svc.rules import breaker as breakers
 from luota_svc.rules.pace import after_message, pace
 from luota_svc.rules.retry import FALLBACK_AFTER, Settled, settle
@@ -153,7 +153,7 @@ class Outbox:
                 final=[*final, *accepted],
                 attempts=settlements,
                 late={each.claimed.id for each in late},
-                routes=_route_words(decided, late),
+                routes=_route_words(decided, [each for each in late if _leads_there(each, held)]),
                 mended=_mended(decided, standing),
             )
             await transaction.commit_settled(writes, now)
@@ -194,7 +194,7 @@ class Outbox:
         keys = [destination.key for destination in look.destinations]
         if len(rows) == most:
             served = {(row.workspace_id, row.destination) for row in rows}
-            keys = keys[: max(place for place, key in enumerate(keys) if key in served) + 1]
+            keys = keys[: max((place for place, key in enumerate(keys) if key in served), default=0) + 1]
         ended = len(rows) < most and len(keys) < look.most
         self._place = deliveries.START if ended else keys[-1]
         self._hold = min(CLAIM_MOST, max(_HOLD_LEAST, CLAIM_MOST * len(keys) // len(rows) + 1)) if rows else CLAIM_MOST
@@ -223,6 +223,7 @@ class Outbox:
             delays=self._delays,
             superseded=held.superseded,
             route_usable=held.route_usable,
+            retargeted=held.destination != each.claimed.destination,
             first_failed_at=held.first_failed_at,
             fallback_due_at=held.fallback_due_at,
         )
@@ -291,6 +292,12 @@ def _holds(each: Settlement, held: Mapping[UUID, Held]) -> bool:
     return (
         stands is not None and stands.state is DeliveryState.SENDING and stands.lease_token == each.claimed.lease_token
     )
+
+
+def _leads_there(each: Settlement, held: Mapping[UUID, Held]) -> bool:
+    """Tell whether its route still leads where the attempt went."""
+    stands = held.get(each.claimed.id)
+    return stands is not None and stands.destination == each.claimed.destination
 
 
 def _destination(claimed: Claimed) -> Destination:
@@ -366,12 +373,23 @@ def _route_words(
 def _mended(
     decided: Sequence[tuple[Settlement, Held, Settled]], standing: Mapping[Destination, Breaker]
 ) -> set[Destination]:
-    """Return the destinations that failed lately and have taken something now."""
+    """Return the destinations that failed lately and have taken something now.
+
+    Refusals count as well, which no breaker remembers: what was refused before is taken now, or a broken route
+    delivers. Whoever sends a test alert has repaired something. A throttling alone is none: its provider named the
+    instant.
+    """
     failing = {key for key, stood in standing.items() if stood.failures_in_row > 0}
     return {
         _destination(each.claimed)
-        for each, _, _ in decided
-        if each.outcome.kind is OutcomeKind.DELIVERED and _destination(each.claimed) in failing
+        for each, held, _ in decided
+        if each.outcome.kind is OutcomeKind.DELIVERED
+        and (
+            _destination(each.claimed) in failing
+            or each.claimed.attempt_count > 0
+            or held.route_state is RouteState.BROKEN
+            or each.claimed.reason is DeliveryReason.TEST
+        )
     }
 
 
