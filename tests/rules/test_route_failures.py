@@ -41,6 +41,12 @@ def tell(deliveries, fallbacks, before=()) -> Telling:
     return tell_of_failures(deliveries, {each.id: each for each in (DEAD, OTHER_DEAD)}, fallbacks, before, NOW)
 
 
+def test_nobody_is_told_of_a_drills_route_which_fails_on_purpose():
+    drill = DEAD._replace(drill=True)
+    telling = tell_of_failures([failing(1, drill, 1)], {drill.id: drill}, [FALLBACK], [], NOW)
+    assert telling == Telling((), (), ())
+
+
 def test_each_fallback_route_gets_one_message_a_failing_route_as_urgent_as_the_worst_of_it():
     telling = tell([failing(1, DEAD, 1), failing(2, DEAD, 2, 3, rank=4), failing(3, OTHER_DEAD, 1)], [FALLBACK, SECOND])
 

@@ -48,6 +48,15 @@ def failures(world: World) -> list[dict]:
     )
 
 
+async def test_a_drill_that_is_given_up_wakes_nobody_and_is_looked_at_once(installation, rows):
+    fallback_route(rows)
+    given_up = failing(rows, dead_route(rows, drill=True), incident(rows), state="failed_terminal")
+    assert await tell_fallbacks(installation) == 1
+    assert failures(rows) == []
+    assert rows.one("SELECT fallback_due_at FROM deliveries WHERE id = %s", given_up) is None
+    assert await tell_fallbacks(installation) == 0
+
+
 async def test_what_has_failed_for_ten_minutes_is_told_to_the_fallback_route(installation, rows):
     dead, fallback, about = dead_route(rows), fallback_route(rows), incident(rows)
     due_at = installation.clock.now() + timedelta(minutes=10)

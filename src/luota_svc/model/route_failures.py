@@ -26,6 +26,8 @@ class StandingRoute(NamedTuple):
     id: UUID
     workspace_id: UUID
     destination: bytes
+    # Made by a drill: it fails on purpose.
+    drill: bool = False
 
 
 class ToldFallback(NamedTuple):

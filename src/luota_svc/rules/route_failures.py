@@ -36,13 +36,14 @@ def tell_of_failures(
     `routes` are the failing ones, `fallbacks` the enabled fallback routes of their workspaces, `told` what those were
     told of the failing ones within the last hour or still are to be. Each fallback route gets one message a failing
     route, not sooner than 31 s after the one before, with the incidents that it was not told of. A route is no
-    fallback of itself, nor of another that leads to the same destination.
+    fallback of itself, nor of another that leads to the same destination. Of a drill's route nobody is told: it
+    fails on purpose.
     """
     fallbacks, told = list(fallbacks), list(told)
     new: list[RouteFailure] = []
     joining: list[Joining] = []
     untold: list[UUID] = []
-    for about in sorted({delivery.route_id for delivery in failing}):
+    for about in sorted({delivery.route_id for delivery in failing if not routes[delivery.route_id].drill}):
         ours = [delivery for delivery in failing if delivery.route_id == about]
         others = [other for other in fallbacks if _may_speak_for(other, routes[about])]
         if not others:

@@ -132,4 +132,4 @@ async def _name(unit: Unit, named: Sequence[tuple[UUID, UUID]]) -> None:
 
 
 def _route(row: Mapping[str, Any]) -> StandingRoute:
-    return StandingRoute(row["id"], row["workspace_id"], bytes(row["destination"]))
+    return StandingRoute(row["id"], row["workspace_id"], bytes(row["destination"]), row["drill"])

@@ -36,7 +36,7 @@ LIMIT %(most)s
 
 -- name: hold_routes
 -- Holds the routes that fail: one replica tells of each at a time.
-SELECT id, workspace_id, destination
+SELECT id, workspace_id, destination, drill
 FROM alert_routes
 WHERE id = ANY(%(ids)s::uuid[])
 ORDER BY id
@@ -60,7 +60,7 @@ WHERE d.id = ANY(%(ids)s::uuid[])
 
 -- name: fallbacks
 -- Names the fallback routes of workspaces. Index: alert_routes_of_workspace.
-SELECT id, workspace_id, destination
+SELECT id, workspace_id, destination, drill
 FROM alert_routes
 WHERE workspace_id = ANY(%(workspace_ids)s::uuid[]) AND fallback AND enabled AND deleted_at IS NULL
 ORDER BY id
