@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -169,6 +170,29 @@ async def test_a_throttling_that_names_an_instant_is_honoured_though_others_are_
     room.news(route)
     assert len(await room.work(outbox, TOOK_IT)) == 1
     assert (await outbox.claim(32)).claimed == []
+
+
+async def test_of_more_destinations_than_a_look_holds_those_that_must_wait_keep_nobody_waiting(room):
+    outbox, storms = room.outbox(), [room.route(f"https://hooks.example/storm-{number}") for number in range(70)]
+    ends_at = room.clock.now() + timedelta(minutes=1)
+    room.world.rows(
+        "UPDATE destinations SET last_message_at = %s, messages_in_row = 9, storm_until = %s", room.clock.now(), ends_at
+    )
+    for route in storms:
+        room.news(route)
+    room.pass_time(1)
+    calm = [room.news(room.route(f"https://hooks.example/calm-{number}"))[0] for number in range(10)]
+    claimed, looks = [], 0
+    while True:
+        claim = await outbox.claim(32)
+        claimed += ids(claim.claimed)
+        looks += 1
+        # As a worker looks: at once where something was claimed or the round goes on.
+        if not claim.claimed and claim.look_again_at != room.clock.now():
+            break
+    assert sorted(claimed) == sorted(calm)
+    assert looks <= 6
+    assert claim.look_again_at > room.clock.now()
 
 
 async def test_what_a_release_before_wrote_is_due_since_it_was_made(room):

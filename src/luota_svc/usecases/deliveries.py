@@ -71,11 +71,15 @@ class _Plan(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """The destinations that are held. `walked`: they are a part of a crowd's, in their order; `most` were asked for."""
+    """The destinations that are held. `walked`: they are a part of a crowd's, in their order; `most` were asked for.
+
+    `goes_on`: others come behind these that this round has not looked at yet.
+    """
 
     destinations: list[FreeDestination]
     walked: bool
     most: int
+    goes_on: bool = False
 
 
 class Outbox:
@@ -123,7 +127,9 @@ class Outbox:
             contents = await freeze_contents(self._at, transaction.unit, fresh) if fresh else {}
             next_due = await transaction.commit_claims(_claims(plans, rows, now), contents, now)
         # When something may go that may not go now.
-        coming = [at for at in (next_due, *(plan.goes_at for plan in plans)) if at is not None]
+        coming = [
+            at for at in (next_due, *(plan.goes_at for plan in plans), now if look.goes_on else None) if at is not None
+        ]
         return Claim([self._opened(row, contents) for row in rows], min(coming, default=None))
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -176,16 +182,18 @@ class Outbox:
         # While a walk goes on there is a crowd: nothing is gained by counting it.
         if self._place == deliveries.START:
             named = await transaction.due_front(now)
-            if named is not None:
+            # Of more than fit, the same would be held at every look, and what waits elsewhere would wait for them.
+            if named is not None and len(named) <= most:
                 free = await transaction.free_destinations(now, most, named=named) if named else []
                 return _Look(free, walked=False, most=most)
         hold = min(most, self._hold)
         found = await transaction.free_destinations(now, hold, after=self._place)
+        goes_on = len(found) == hold
         if len(found) < hold and self._place != deliveries.START:
             again = await transaction.free_destinations(now, hold - len(found), after=deliveries.START)
             known = {destination.key for destination in found}
             found += [destination for destination in again if destination.key not in known]
-        return _Look(found, walked=True, most=hold)
+        return _Look(found, walked=True, most=hold, goes_on=goes_on)
 
     def _go_on(self, look: _Look, rows: Sequence[TakenRow], most: int) -> None:
         """Remember where the next walk goes on: behind what was served, so that none is passed over."""
