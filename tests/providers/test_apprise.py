@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -88,6 +89,19 @@ async def test_a_service_is_told_the_alert_with_its_link(provider: AppriseProvid
     assert seen.json["message"] == f"{alert['text'].strip()}\n\n{alert['metadata']['links']['incident']}"
     assert seen.headers["user-agent"] == "Luota"
     assert seen.headers["accept-encoding"] == "identity"
+
+
+async def test_nothing_in_an_alert_calls_a_room_where_discord_takes_it(
+    provider: AppriseProvider, receiver: Vendor
+) -> None:
+    calls = ("@everyone", "@HERE", "<@&123>", "<@456>", "<!channel>")
+    alert = opened()
+    alert["subject"] = alert["text"] = f"{' '.join(calls)} a@example.org"
+    assert (await provider.send(dispatch_of(alert, {"url": told_by(receiver)}))).kind is OutcomeKind.DELIVERED
+    (seen,) = receiver.seen
+    said = json.dumps(seen.json, ensure_ascii=False)
+    assert not [call for call in calls if call in said]
+    assert "a@example.org" in said
 
 
 @pytest.mark.parametrize(

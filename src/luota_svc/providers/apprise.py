@@ -14,6 +14,7 @@ from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind
 from luota_svc.providers.apprise_nursery import Nursery
 from luota_svc.providers.apprise_outcome import outcome_of_verdict
 from luota_svc.providers.apprise_secrets import Hidden
+from luota_svc.providers.mentions import call_nobody
 
 _LOG: Final = logging.getLogger(__name__)
 _WHOLE_SECONDS: Final = 15.0
@@ -116,8 +117,8 @@ class AppriseProvider:
         links = metadata["links"]
         return {
             "url": str(dispatch.target.get("url", "")),
-            "title": " ".join(str(alert["subject"]).split())[:_TITLE_CHARACTERS_MAX],
-            "body": str(alert["text"]).strip() or str(alert["subject"]),
+            "title": call_nobody(" ".join(str(alert["subject"]).split()))[:_TITLE_CHARACTERS_MAX],
+            "body": call_nobody(str(alert["text"]).strip() or str(alert["subject"])),
             "link": links["incident"] or links["packet"],
             "type": _type_of(metadata),
             "allowHttp": self._allow_http,

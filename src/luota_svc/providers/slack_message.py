@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
+
+from luota_svc.providers.mentions import call_no_room
 
 Alert = dict[str, Any]
 Block = dict[str, Any]
@@ -24,9 +25,6 @@ _TEXT_MOST: Final = 15_000
 _OUTPUT_MOST: Final = 2_000
 _LINKED_MOST: Final = 20
 _CHANGES_MOST: Final = 5
-
-# Slack takes these for words; hosts that speak its webhooks (Mattermost) call everybody at them.
-_GROUP_CALL: Final = re.compile(r"@(?=(?:all|channel|everyone|here)\b)", re.IGNORECASE)
 
 _MARKS: Final = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 
@@ -197,8 +195,8 @@ def _mark(alert: Alert) -> str:
 
 
 def _escape(text: str) -> str:
-    """Take away what mark-up would read as a link or a mention; a joiner that nobody sees keeps `@channel` a word."""
-    return _GROUP_CALL.sub("@\N{WORD JOINER}", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Take away what mark-up would read as a link or a mention."""
+    return call_no_room(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _link(url: str, name: str) -> str:
