@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -17,7 +17,39 @@ from luota_svc.model.routes import RouteKind, RouteState
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.database import Database, Unit
 from luota_svc.store.errors import translated
+from luota_svc.store.outbox_rows import (
+    Claims,
+    FreeDestination,
+    Held,
+    Loaded,
+    Room,
+    RouteWord,
+    SettledRow,
+    SettleWrites,
+    Standing,
+    TakenRow,
+)
 from luota_svc.store.round_trip import RoundTrips
+
+__all__ = [
+    "SQL",
+    "START",
+    "Claims",
+    "FreeDestination",
+    "Held",
+    "Loaded",
+    "OutboxTransaction",
+    "Room",
+    "RouteWord",
+    "SettleWrites",
+    "SettledRow",
+    "Standing",
+    "TakenRow",
+    "outbox_transaction",
+    "release",
+    "standing",
+    "take_over",
+]
 
 SQL = load_catalogue("deliveries")
 _HOT = (
@@ -36,141 +68,6 @@ _FRONT = 200
 _BEGIN, _COMMIT = ("begin", ()), ("commit", ())
 # The first place in the order of destinations.
 START = (UUID(int=0), b"")
-
-
-class FreeDestination(NamedTuple):
-    """A destination with due duties, held by this transaction."""
-
-    key: Destination
-    per_second: int
-    claimed_second: datetime | None
-    claimed_in_second: int
-    paced: bool
-    pace: Pace
-    breaker: Breaker
-    # First words that wait, at most six counted, and whether one of them is critical.
-    waiting: int
-    critical: bool
-    in_flight: int
-
-
-class Room(NamedTuple):
-    """How many duties may be claimed at a destination, and how many of them may be first words of something."""
-
-    key: Destination
-    most: int
-    first_words: int
-
-
-class Claims(NamedTuple):
-    """What a destination must remember of what was claimed there."""
-
-    key: Destination
-    claimed_second: datetime | None
-    claimed_in_second: int
-    pace: Pace
-
-
-class TakenRow(NamedTuple):
-    """A claimed duty as it stands in the database: its target sealed, its content perhaps not frozen yet."""
-
-    id: UUID
-    workspace_id: UUID
-    route_id: UUID
-    route_name: str
-    kind: RouteKind
-    route_state: RouteState
-    destination: bytes
-    reason: DeliveryReason
-    created_at: datetime
-    due_at: datetime
-    expires_at: datetime
-    attempt_count: int
-    deferral_count: int
-    lost_count: int
-    lease_token: int
-    content: bytes | None
-    target: bytes
-    recipients: tuple[str, ...]
-    request_id: str | None
-    traceparent: str | None
-    first_attempt_traceparent: str | None
-    about_route_id: UUID | None
-
-
-class Held(NamedTuple):
-    """A duty to be settled, as it stands now."""
-
-    id: UUID
-    state: DeliveryState
-    lease_token: int
-    fallback_due_at: datetime | None
-    first_failed_at: datetime | None
-    route_usable: bool
-    route_state: RouteState
-    # Where the route leads now.
-    destination: bytes
-    superseded: bool
-
-
-class SettledRow(NamedTuple):
-    """What a duty becomes; columns as the statement has them."""
-
-    id: UUID
-    lease_token: int
-    state: str
-    next_attempt_at: datetime | None
-    settled_at: datetime | None
-    attempt_count: int
-    deferral_count: int
-    provider_id: str | None
-    last_error: str | None
-    first_failed_at: datetime | None
-    fallback_due_at: datetime | None
-    recipients: str | None
-    traceparent: str | None
-
-
-class RouteWord(NamedTuple):
-    """What a batch of attempts says about one route; the newest word counts."""
-
-    id: UUID
-    state: str | None
-    delivered_at: datetime | None
-    failed_at: datetime | None
-    error: str | None
-
-
-class Standing(NamedTuple):
-    """How the outbox stands."""
-
-    oldest_due_at: datetime | None
-    waiting: int
-    breakers_open: int
-    breakers_half_open: int
-
-
-class Loaded(NamedTuple):
-    """What a batch of results is settled by: the duties as they stand, and the breakers that matter, all held."""
-
-    held: dict[UUID, Held]
-    breakers: dict[Destination, Breaker]
-
-
-class SettleWrites(NamedTuple):
-    """Everything that the settling of a batch of results writes."""
-
-    breakers: Mapping[Destination, Breaker]
-    settled: Sequence[SettledRow]
-    # Taken by a provider after the lease had passed on, with what the provider calls it.
-    delivered_late: Mapping[UUID, str | None]
-    # Those whose words about incidents end.
-    final: Collection[UUID]
-    attempts: Sequence[Settlement]
-    late: Collection[UUID]
-    routes: Collection[RouteWord]
-    # Where something was taken again after failures.
-    mended: Collection[Destination]
 
 
 class OutboxTransaction:
@@ -206,6 +103,7 @@ class OutboxTransaction:
             "now": now,
             "most": most,
             "crowd": _CROWD,
+            "gather_most": _GATHER_MOST,
         }
         (rows,) = await self._run(("free_destinations", words))
         return [_free(row) for row in rows]
