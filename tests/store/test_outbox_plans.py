@@ -54,6 +54,7 @@ CASES = {
         "now": "now()",
         "most": "32",
         "crowd": "6",
+        "gather_most": "500",
     },
     "gather": {**KEYS, "now": "now()", "most": "500"},
     "take": {

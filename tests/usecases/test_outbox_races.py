@@ -172,6 +172,19 @@ async def test_a_throttling_that_names_an_instant_is_honoured_though_others_are_
     assert (await outbox.claim(32)).claimed == []
 
 
+async def test_a_critical_one_at_the_end_of_a_crowd_is_not_held_for_longer_than_thirty_seconds(room):
+    route, outbox = room.route(), room.outbox()
+    room.news(route, 7)
+    await room.work(outbox, TOOK_IT)
+    room.pass_time(0.1)
+    room.news(route, 7)
+    room.pass_time(0.1)
+    (critical,) = room.news(route, rank=4)
+    room.pass_time(29.4)
+    (claimed,) = await room.work(outbox, TOOK_IT)
+    assert room.delivery(critical)["gathered_into"] == claimed.id
+
+
 async def test_of_more_destinations_than_a_look_holds_those_that_must_wait_keep_nobody_waiting(room):
     outbox, storms = room.outbox(), [room.route(f"https://hooks.example/storm-{number}") for number in range(70)]
     ends_at = room.clock.now() + timedelta(minutes=1)

@@ -59,7 +59,22 @@ CROSS JOIN LATERAL (
     FOR NO KEY UPDATE SKIP LOCKED
 ) t
 CROSS JOIN LATERAL (
-    SELECT count(*) AS waiting, coalesce(bool_or(first.severity_rank = 4), false) AS critical
+    SELECT count(*) AS waiting,
+           coalesce(bool_or(first.severity_rank = 4), false)
+               -- Of a crowd that is told together, one that stands anywhere in it is not held for longer.
+               OR t.paced AND count(*) >= %(crowd)s AND EXISTS (
+                   SELECT 1
+                   FROM (
+                       SELECT d.severity_rank
+                       FROM deliveries d
+                       WHERE d.workspace_id = w.workspace_id AND d.destination = w.destination
+                         AND d.next_attempt_at <= %(now)s
+                         AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
+                       ORDER BY d.next_attempt_at, d.id
+                       LIMIT %(gather_most)s::int
+                   ) crowd
+                   WHERE crowd.severity_rank = 4
+               ) AS critical
     FROM (
         SELECT d.severity_rank
         FROM deliveries d
