@@ -15,6 +15,7 @@ from tests.postroom import GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.model.operators import Role
 from luota_svc.model.routes import RouteKind
+from luota_svc.store import duties
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.usecases import routes
 
@@ -206,6 +207,27 @@ async def test_of_more_destinations_than_a_look_holds_those_that_must_wait_keep_
     assert sorted(claimed) == sorted(calm)
     assert looks <= 6
     assert claim.look_again_at > room.clock.now()
+
+
+async def test_an_incident_with_a_long_past_is_read_in_a_few_rows(room):
+    route, incident = room.route(), room.incident()
+    now = room.clock.now()
+    for number in range(1, 51):
+        room.duty(
+            route,
+            incident,
+            reason="reminder",
+            sequence=number,
+            state="delivered" if number % 2 else "failed_terminal",
+            settled_at=now,
+            next_attempt_at=None,
+        )
+        room.world.rows("UPDATE delivery_incidents SET live = false")
+    live = room.duty(route, incident, reason="reminder", sequence=51)
+    async with room.installation.database.unit() as unit:
+        read = await duties.lock_told(unit, incident)
+    assert {(row.state, row.sequence) for row in read} == {("delivered", 49), ("failed_terminal", 50), ("pending", 51)}
+    assert [row.delivery_id for row in read if row.state == "pending"] == [live]
 
 
 async def test_what_a_release_before_wrote_is_due_since_it_was_made(room):

@@ -107,12 +107,15 @@ FOR NO KEY UPDATE OF d
 
 -- name: told_routes
 -- What each route was to be told about these incidents; a statement of its own, after the locks. A route_failure tells
--- about another route. Index: delivery_incidents_of_incident.
-SELECT d.id, di.incident_id, di.route_id, d.reason, d.state, di.sequence
+-- about another route. What is final stands once for all of its reason and state: an incident that is reminded of every
+-- minute has thousands. Index: delivery_incidents_of_incident.
+SELECT (array_agg(d.id ORDER BY d.id DESC))[1] AS id, di.incident_id, di.route_id, d.reason, d.state,
+       max(di.sequence) AS sequence
 FROM delivery_incidents di
 JOIN deliveries d ON d.id = di.delivery_id
 WHERE di.incident_id = ANY(%b::uuid[]) AND d.reason <> 'route_failure'
-ORDER BY d.id
+GROUP BY di.incident_id, di.route_id, d.reason, d.state, CASE WHEN d.settled_at IS NULL THEN d.id END
+ORDER BY 1
 
 -- name: previous_incidents
 -- The newest incident of each kind on each monitor, however many there have been. Index: incidents_of_monitor.
