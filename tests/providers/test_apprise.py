@@ -444,6 +444,22 @@ async def test_a_process_that_was_killed_is_started_again(receiver: Vendor) -> N
     await made.aclose()
 
 
+async def test_a_process_that_was_killed_beside_a_child_that_hangs_is_started_again(receiver: Vendor) -> None:
+    made = make_provider()
+    receiver.answers.append(Said(0))
+    waiting = asyncio.create_task(tell(made, told_by(receiver)))
+    await until(lambda: bool(receiver.seen))
+    killed = made._nursery.pid
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    await gone(killed)
+    async with asyncio.timeout(10):
+        assert (await tell(made, told_by(receiver))).kind is K.DELIVERED
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    await made.aclose()
+
+
 async def test_a_child_ends_with_who_waits_for_it(receiver: Vendor) -> None:
     made = make_provider()
     receiver.answer = Said(0)

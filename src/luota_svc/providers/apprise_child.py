@@ -81,6 +81,10 @@ class _Wire:
 def main() -> None:
     """Fork a child for each descriptor that arrives, until the provider is gone."""
     control = socket.socket(fileno=os.dup(0))
+    # A child that lives on would keep it open: whoever sends there must find out at once that nobody reads.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     # The kernel buries the children: nobody waits for one.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
