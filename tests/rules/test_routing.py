@@ -258,18 +258,23 @@ def test_after_a_resolve_no_route_has_two_live_duties_about_one_incident(rows):
         (
             [
                 (DeliveryReason.OPENED, DeliveryState.DELIVERED),
-                (DeliveryReason.REMINDER, DeliveryState.FAILED_RETRYING),
+                (DeliveryReason.REMINDER, DeliveryState.PENDING),
             ],
             False,
         ),
+        ([(DeliveryReason.OPENED, DeliveryState.SENDING)], True),
+        ([(DeliveryReason.OPENED, DeliveryState.FAILED_RETRYING)], True),
     ],
 )
-def test_an_acknowledgement_follows_what_was_delivered_unless_a_word_is_coming(before, hears):
+def test_an_acknowledgement_follows_what_was_told_or_begun_unless_a_word_waits(before, hears):
     pager = route(1)
     rows = [told(number, pager, reason, state, number) for number, (reason, state) in enumerate(before, 1)]
     change = replace(OPENED, state=IncidentState.ACKNOWLEDGED, opened_here=False)
-    routed = route_acknowledgement(change, [pager, route(2)], rows, NOW).duties
-    assert [(duty.route.id, duty.reason, duty.sequence, duty.due_at) for duty in routed] == (
+    routing = route_acknowledgement(change, [pager, route(2)], rows, NOW)
+    begun = {DeliveryState.SENDING, DeliveryState.FAILED_RETRYING}
+    # What was begun says that nobody has it: the other takes its place.
+    assert set(routing.ended) == {row.delivery_id for row in rows if row.state in begun}
+    assert [(duty.route.id, duty.reason, duty.sequence, duty.due_at) for duty in routing.duties] == (
         [(pager.id, DeliveryReason.REMINDER, len(before) + 1, NOW)] if hears else []
     )
     off = replace(pager, enabled=False)

@@ -15,6 +15,8 @@ from luota_svc.model.routes import RouteMatch
 # A duty that nobody could fulfil for a day tells of the past (design: retry, expires after 24 h).
 EXPIRES_AFTER = timedelta(hours=24)
 _LIVE = {DeliveryState.PENDING, DeliveryState.FAILED_RETRYING, DeliveryState.SENDING}
+# What these tell is frozen: it knows nothing of what comes now.
+_FROZEN = {DeliveryState.FAILED_RETRYING, DeliveryState.SENDING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +129,26 @@ def route_acknowledgement(
     """Decide what an acknowledgement takes back, and who hears of it.
 
     Nobody needs to be told later that nobody has it: escalations that have not begun are taken back. Of the routes
-    whose providers follow an incident's state, `following`, those hear of it that were told. A word that is coming says
-    so itself, as it is composed when it goes. It travels as a reminder, which is what it is to everybody who reads of
+    whose providers follow an incident's state, `following`, those hear of it that were told. A word that waits says so
+    itself, as it is composed when it goes; one that was begun does not, and another one takes its place, or the pager
+    would call people about what somebody has. It travels as a reminder, which is what it is to everybody who reads of
     it later.
     """
     before = [row for row in told if row.incident_id == change.incident_id]
+    hearing = [route for route in following if route.enabled]
+    following_ids = {route.id for route in hearing}
     ended = tuple(
         row.delivery_id
         for row in before
-        if row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING
+        if (row.reason == DeliveryReason.ESCALATION and row.state == DeliveryState.PENDING)
+        or (row.route_id in following_ids and row.state in _FROZEN)
     )
-    coming = {row.route_id for row in before if row.state in _LIVE}
-    heard = {row.route_id for row in before if row.state == DeliveryState.DELIVERED} - coming
+    waiting = {row.route_id for row in before if row.state == DeliveryState.PENDING}
+    heard = {row.route_id for row in before if row.state == DeliveryState.DELIVERED or row.state in _FROZEN} - waiting
     duties = tuple(
         RoutedDuty(route, DeliveryReason.REMINDER, now, now + EXPIRES_AFTER, _next_sequence(before, route.id))
-        for route in following
-        if route.id in heard and route.enabled
+        for route in hearing
+        if route.id in heard
     )
     return Routing(duties, ended)
 
