@@ -143,7 +143,7 @@ async def test_what_was_written_while_its_route_moved_goes_where_that_leads_and_
     assert (row["attempt_count"], row["deferral_count"]) == (1, 0)
 
 
-@pytest.mark.parametrize("how", ["a test alert", "one that was refused before"])
+@pytest.mark.parametrize("how", ["a test alert", "one that was refused before", "news"])
 async def test_what_was_refused_is_due_when_its_route_takes_something_again(room, how):
     refused = Outcome(OutcomeKind.REFUSED, error="It answered 404", http_status=404)
     route = room.route(kind="pagerduty")
@@ -156,6 +156,8 @@ async def test_what_was_refused_is_due_when_its_route_takes_something_again(room
     assert (await outbox.claim(32)).claimed == []
     if how == "a test alert":
         room.duty(route, reason="test")
+    elif how == "news":
+        room.news(route)
     else:
         room.world.rows("UPDATE deliveries SET next_attempt_at = %s WHERE id = %s", room.clock.now(), duties.pop())
     assert len(await room.work(outbox, TOOK_IT)) == 1

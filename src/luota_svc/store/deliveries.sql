@@ -392,7 +392,8 @@ WHERE r.id = v.id AND r.deleted_at IS NULL
 
 -- name: make_due
 -- A route takes alerts again: what failed there before is tried now, a thousand at a time, for each that is taken then makes
--- more due. What somebody else holds is left alone. Index: deliveries_waiting.
+-- more due. What was only ever asked to come later keeps the instant that its provider named; what somebody else holds is
+-- left alone. Index: deliveries_waiting.
 UPDATE deliveries d
 SET next_attempt_at = %(now)s::timestamptz
 FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
@@ -400,7 +401,7 @@ CROSS JOIN LATERAL (
     SELECT w.id
     FROM deliveries w
     WHERE w.workspace_id = t.workspace_id AND w.destination = t.destination AND w.next_attempt_at > %(now)s::timestamptz
-      AND w.state = 'failed_retrying'
+      AND w.state = 'failed_retrying' AND (w.deferral_count = 0 OR w.attempt_count > 0)
     ORDER BY w.next_attempt_at, w.id
     LIMIT 1000
     FOR NO KEY UPDATE SKIP LOCKED

@@ -383,9 +383,8 @@ def _mended(
 ) -> set[Destination]:
     """Return the destinations that failed lately and have taken something now.
 
-    Refusals count as well, which no breaker remembers: what was refused before is taken now, or a broken route
-    delivers. Whoever sends a test alert has repaired something. A throttling alone is none: its provider named the
-    instant.
+    Refusals count as well, which no breaker remembers but the route does. Whoever sends a test alert has repaired
+    something.
     """
     failing = {key for key, stood in standing.items() if stood.failures_in_row > 0}
     return {
@@ -394,8 +393,7 @@ def _mended(
         if each.outcome.kind is OutcomeKind.DELIVERED
         and (
             _destination(each.claimed) in failing
-            or each.claimed.attempt_count > 0
-            or held.route_state is RouteState.BROKEN
+            or held.route_state in {RouteState.RETRYING, RouteState.BROKEN}
             or each.claimed.reason is DeliveryReason.TEST
         )
     }
