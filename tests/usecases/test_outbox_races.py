@@ -232,6 +232,18 @@ async def test_an_incident_with_a_long_past_is_read_in_a_few_rows(room):
     assert [row.delivery_id for row in read if row.state == "pending"] == [live]
 
 
+async def test_a_breaker_that_no_route_leads_to_any_more_is_not_counted(room):
+    kept, gone = room.route("https://hooks.example/kept"), room.route("https://hooks.example/gone")
+    room.world.rows("UPDATE destinations SET failures_in_row = 5, open_seconds = 30, open_until = %s", room.clock.now())
+    outbox = room.outbox()
+    assert (await outbox.standing()).breakers_half_open == 2
+    room.world.rows("UPDATE alert_routes SET deleted_at = %s, target = '' WHERE id = %s", room.clock.now(), gone)
+    assert (await outbox.standing()).breakers_half_open == 1
+    room.world.rows("UPDATE destinations SET open_until = %s", room.clock.now() + timedelta(seconds=1))
+    assert (await outbox.standing()).breakers_open == 1
+    assert room.world.one("SELECT enabled FROM alert_routes WHERE id = %s", kept)
+
+
 async def test_what_a_release_before_wrote_is_due_since_it_was_made(room):
     (duty,) = room.news(room.route(), due_at=None)
     (claimed,) = (await room.outbox().claim(32)).claimed

@@ -44,14 +44,16 @@ class Receiver:
         return self.answer(dispatch)
 
 
-def deliverer(room: PostRoom, receiver: Receiver, worker: str = "w-1", outbox=None) -> Deliverer:
+def deliverer(
+    room: PostRoom, receiver: Receiver, worker: str = "w-1", outbox=None, attempted=lambda *_: None
+) -> Deliverer:
     return Deliverer(
         outbox or room.outbox(worker),
         {RouteKind.WEBHOOK: receiver},
         clock=RealClock(),
         tracing=build_tracing({}),
         worker=worker,
-        hooks=Hooks(attempted=lambda *_: None),
+        hooks=Hooks(attempted=attempted),
     )
 
 
@@ -183,6 +185,17 @@ async def test_a_result_is_settled_however_often_the_database_is_away(room):
     async with working(deliverer(room, receiver, outbox=flaky)):
         await until(lambda: room.delivery(duty)["state"] == "delivered")
     assert (flaky.away, len(receiver.heard)) == (0, 1)
+
+
+async def test_a_result_is_kept_whatever_goes_wrong_in_telling_of_it(room):
+    def fails(*_: object) -> None:
+        raise RuntimeError("the meter is broken")
+
+    receiver = Receiver()
+    (duty,) = room.news(room.route())
+    async with working(deliverer(room, receiver, attempted=fails)):
+        await until(lambda: room.delivery(duty)["state"] == "delivered")
+    assert len(receiver.heard) == 1
 
 
 async def test_one_that_hangs_does_not_hold_up_another(room):

@@ -418,5 +418,14 @@ SELECT (SELECT min(d.due_at)
         FROM (SELECT due_at, next_attempt_at FROM deliveries WHERE next_attempt_at <= %(now)s::timestamptz
               ORDER BY next_attempt_at LIMIT 1000) d) AS oldest_due_at,
        (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE next_attempt_at IS NOT NULL LIMIT 10001) w) AS waiting,
-       (SELECT count(*) FROM destinations WHERE open_until > %(now)s) AS breakers_open,
-       (SELECT count(*) FROM destinations WHERE open_until <= %(now)s) AS breakers_half_open
+       breakers.open AS breakers_open, breakers.half_open AS breakers_half_open
+FROM (
+    SELECT count(*) FILTER (WHERE t.open_until > %(now)s) AS open, count(*) FILTER (WHERE t.open_until <= %(now)s) AS half_open
+    FROM destinations t
+    -- One that no route leads to any more is tried by nobody, and would stand open for ever.
+    WHERE t.open_until IS NOT NULL
+      AND EXISTS (
+        SELECT 1 FROM alert_routes r
+        WHERE r.workspace_id = t.workspace_id AND r.destination = t.destination AND r.deleted_at IS NULL
+      )
+) breakers

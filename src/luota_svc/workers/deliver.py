@@ -210,10 +210,11 @@ class Deliverer:
                 span.set(names.ATTR_OUTCOME, outcome.kind.value)
             if outcome.kind is not OutcomeKind.DELIVERED:
                 span.fail(outcome.kind.value)
+        # First of all: whatever goes wrong behind it, a result that is lost is a duplicate.
+        self._settled.put_nowait(settlement)
         waited = max(0.0, (started_at - claimed.due_at).total_seconds()) if claimed.number == 1 else None
         self._hooks.attempted(claimed.kind.value, outcome.kind.value, took, waited)
         _tell(claimed, outcome, took, span)
-        self._settled.put_nowait(settlement)
 
     async def _outcome(self, claimed: Claimed, span: Span) -> Outcome:
         if claimed.refusal is not None:
