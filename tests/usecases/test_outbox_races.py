@@ -244,6 +244,20 @@ async def test_a_breaker_that_no_route_leads_to_any_more_is_not_counted(room):
     assert room.world.one("SELECT enabled FROM alert_routes WHERE id = %s", kept)
 
 
+@pytest.mark.parametrize("kind", ["webhook", "pagerduty"])
+async def test_a_worker_whose_clock_was_minutes_ahead_and_is_gone_holds_nobody_up(room, kind):
+    (duty,) = room.news(room.route(kind=kind))
+    ahead = room.clock.now() + timedelta(minutes=5)
+    room.world.rows(
+        "UPDATE destinations SET claimed_second = %s, claimed_in_second = 10, last_message_at = %s,"
+        " messages_in_row = 9, storm_until = %s",
+        ahead,
+        ahead,
+        ahead + timedelta(minutes=1),
+    )
+    assert ids((await room.outbox().claim(32)).claimed) == [duty]
+
+
 async def test_what_a_release_before_wrote_is_due_since_it_was_made(room):
     (duty,) = room.news(room.route(), due_at=None)
     (claimed,) = (await room.outbox().claim(32)).claimed

@@ -34,11 +34,11 @@ def pace(state: Pace, *, waiting: int, critical: bool, now: datetime) -> Paced:
     that one of them is. Where nothing was told for a minute it goes at once; while it is calm 3 s after the message
     before, one at a time; in a storm 31 s after, all together. A critical one takes with it whatever waits, so that it
     stands behind nothing, and is never held for more than 29.5 s. Ask again whenever another one comes: it may go later
-    then, as a part of a storm.
+    then, as a part of a storm. A message of the future is none: some worker's clock is minutes ahead of ours.
     """
     together = waiting > CALM_MOST or (critical and waiting > 1)
     last = state.last_message_at
-    if last is None or now - last >= QUIET_AFTER:
+    if last is None or abs(now - last) >= QUIET_AFTER:
         return Paced(now, together)
     if waiting <= CALM_MOST and state.messages_in_row < CALM_MOST and not _storms(state, now):
         return Paced(last + _CALM_GAP, together)

@@ -239,7 +239,7 @@ class Outbox:
 
 def _plan(destination: FreeDestination, now: datetime) -> _Plan:
     """Decide how much may go to a destination that is held: its bulkhead, its breaker, its rate and its pace."""
-    this_second = destination.claimed_second is not None and now - destination.claimed_second < _SECOND
+    this_second = _within_second(destination, now)
     spent = destination.claimed_in_second if this_second else 0
     in_flight_most = 1 if destination.breaker.open_until is not None else IN_FLIGHT_MOST
     room = min(in_flight_most - destination.in_flight, destination.per_second - spent)
@@ -260,6 +260,11 @@ def _plan(destination: FreeDestination, now: datetime) -> _Plan:
     )
 
 
+def _within_second(destination: FreeDestination, now: datetime) -> bool:
+    """Tell whether the second that is counted goes on. One that a clock minutes ahead of ours began is none of ours."""
+    return destination.claimed_second is not None and abs(now - destination.claimed_second) < _SECOND
+
+
 def _claims(plans: Sequence[_Plan], rows: Sequence[TakenRow], now: datetime) -> Sequence[Claims]:
     """Return what the destinations of these claims must remember."""
     taken: dict[Destination, list[TakenRow]] = {}
@@ -271,7 +276,7 @@ def _claims(plans: Sequence[_Plan], rows: Sequence[TakenRow], now: datetime) -> 
         here = taken.get(destination.key)
         if here is None:
             continue
-        this_second = destination.claimed_second is not None and now - destination.claimed_second < _SECOND
+        this_second = _within_second(destination, now)
         began_at = destination.claimed_second if this_second else now
         spent = len(here) + (destination.claimed_in_second if this_second else 0)
         stands = destination.pace
