@@ -258,6 +258,18 @@ async def test_a_worker_whose_clock_was_minutes_ahead_and_is_gone_holds_nobody_u
     assert ids((await room.outbox().claim(32)).claimed) == [duty]
 
 
+@pytest.mark.parametrize("frozen", ['{"healthySignal": 7}', '{"promise": 3, "badDaySignal": []}', "{}"])
+async def test_an_alert_that_cannot_be_composed_tells_less_and_keeps_no_other_waiting(room, frozen):
+    odd = room.incident()
+    packet = "INSERT INTO incident_packets (incident_id, frozen, digest) VALUES (%s, %s, sha256(''))"
+    room.world.rows(packet, odd, frozen)
+    reduced = room.duty(room.route("https://hooks.example/odd"), odd)
+    (whole,) = room.news(room.route("https://hooks.example/whole"))
+    claimed = {each.id: each for each in (await room.outbox().claim(32)).claimed}
+    assert set(claimed) == {reduced, whole}
+    assert told(claimed[reduced]) == {str(odd)}
+
+
 async def test_what_a_release_before_wrote_is_due_since_it_was_made(room):
     (duty,) = room.news(room.route(), due_at=None)
     (claimed,) = (await room.outbox().claim(32)).claimed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,11 +15,13 @@ from luota_svc.rules.routing import EXPIRES_AFTER
 from luota_svc.store import alert_facts
 from luota_svc.store.alert_facts import ChangeRow, ToldIncidents
 from luota_svc.store.database import Unit
+from luota_svc.telemetry import names
 from luota_svc.usecases.installation import Installation
 
 _CHANGES_SHOWN: Final = 5
 # What was changed earlier than this before an incident opened has not broken it.
 _CHANGES_BEFORE: Final = timedelta(days=31)
+_LOG = logging.getLogger(__name__)
 _NONE: Final = ToldIncidents((), 0)
 
 
@@ -32,7 +35,7 @@ async def freeze_contents(at: Installation, unit: Unit, deliveries: Sequence[Unc
     told = await alert_facts.incidents(unit, deliveries, FURTHER_MOST + 1)
     mains = {key: found.incidents[0] for key, found in told.items()}
     incident_ids = {incident.id for incident in mains.values()}
-    packets = await alert_facts.packets(unit, incident_ids) if incident_ids else {}
+    packets = _readable(await alert_facts.packets(unit, incident_ids) if incident_ids else {})
     changes = await _changes(unit, deliveries, mains, packets)
     earlier = await alert_facts.earlier_words(
         unit, [(delivery, mains[delivery.id].id) for delivery in deliveries if delivery.id in mains]
@@ -58,8 +61,30 @@ async def freeze_contents(at: Installation, unit: Unit, deliveries: Sequence[Unc
             further_omitted=found.omitted,
             failed_route=failed.get(delivery.about_route_id) if delivery.about_route_id else None,
         )
-        contents[delivery.id] = compose_alert(facts)
+        contents[delivery.id] = _composed(facts)
     return contents
+
+
+def _readable(packets: Mapping[UUID, FrozenPacket]) -> dict[UUID, FrozenPacket]:
+    """Leave out packets that can't be read: another release may have frozen them."""
+    readable = {}
+    for incident_id, packet in packets.items():
+        try:
+            last_good_at(packet)
+        except Exception:  # noqa: BLE001 - as in _composed
+            _LOG.exception(names.LOG_ALERT_REDUCED, extra={"incident_id": str(incident_id)})
+        else:
+            readable[incident_id] = packet
+    return readable
+
+
+def _composed(facts: AlertFacts) -> bytes:
+    """Compose an alert; where that fails, one that tells less: nobody else's may wait for what is wrong with it."""
+    try:
+        return compose_alert(facts)
+    except Exception:  # noqa: BLE001 - whatever it is, it would fail every claim, and no alert would go any more
+        _LOG.exception(names.LOG_ALERT_REDUCED, extra={"delivery_id": str(facts.delivery.id)})
+    return compose_alert(facts._replace(packet=None, changes=(), ending=None))
 
 
 async def _changes(
