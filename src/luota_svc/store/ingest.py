@@ -304,7 +304,9 @@ def open_incident_of(row: tuple[Any, ...]) -> OpenIncident:
 
 
 def _route(row: tuple[Any, ...]) -> RouteMatch:
-    return RouteMatch(row[0], row[1], frozenset(row[2]), Severity(row[3]), row[4], row[5], row[6], bytes(row[7]), row[8])
+    return RouteMatch(
+        row[0], row[1], frozenset(row[2]), Severity(row[3]), row[4], row[5], row[6], bytes(row[7]), row[8]
+    )
 
 
 def _loaded_run(row: tuple[Any, ...]) -> LoadedRun:
