@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import singledispatch
+from typing import Final
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
@@ -163,29 +164,30 @@ def _(error: Unavailable) -> _Said:
     return code_pb2.UNAVAILABLE, "Service unavailable", (retry,)
 
 
+# Errors that are made of their sentence alone.
+_OF_A_SENTENCE: Final[Mapping[str, Callable[[str], LuotaError]]] = {
+    "PAYLOAD_TOO_LARGE": PayloadTooLarge,
+    "UNSUPPORTED_MEDIA_TYPE": UnsupportedMediaType,
+    "INVALID_INGEST_KEY": InvalidIngestKey,
+    "INVALID_OPERATOR_TOKEN": InvalidOperatorToken,
+    "INVALID_SIGNATURE": InvalidSignature,
+    "PERMISSION_DENIED": PermissionDenied,
+    "RESOURCE_CONFLICT": ResourceConflict,
+}
+
+
 def _by_reason(info: ErrorInfo, message: str, bad: BadRequest, retry: RetryInfo) -> LuotaError:
     metadata = info.metadata
-    match info.reason if info.domain == DOMAIN else "":
+    reason = info.reason if info.domain == DOMAIN else ""
+    if reason in _OF_A_SENTENCE:
+        return _OF_A_SENTENCE[reason](message)
+    match reason:
         case "INVALID_REQUEST":
             return InvalidRequest(*_problems(bad, message))
-        case "PAYLOAD_TOO_LARGE":
-            return PayloadTooLarge(message)
-        case "UNSUPPORTED_MEDIA_TYPE":
-            return UnsupportedMediaType(message)
-        case "INVALID_INGEST_KEY":
-            return InvalidIngestKey(message)
-        case "INVALID_OPERATOR_TOKEN":
-            return InvalidOperatorToken(message)
-        case "INVALID_SIGNATURE":
-            return InvalidSignature(message)
-        case "PERMISSION_DENIED":
-            return PermissionDenied(message)
         case "NOT_FOUND":
             return NotFound(Missing(metadata["resource"]))
         case "RUN_ALREADY_COMPLETED":
             return RunConflict(_run_of(info))
-        case "RESOURCE_CONFLICT":
-            return ResourceConflict(message)
         case "WATCHER_TOO_SLOW":
             return WatcherTooSlow()
         case "RATE_LIMIT_EXCEEDED":
