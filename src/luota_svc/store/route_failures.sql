@@ -13,7 +13,6 @@ WITH held AS MATERIALIZED (
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(before)s
           AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
           AND d.first_failed_at IS NULL
-        ORDER BY d.next_attempt_at, d.id
         LIMIT %(most)s
         FOR NO KEY UPDATE SKIP LOCKED
     ) d
