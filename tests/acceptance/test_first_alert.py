@@ -66,6 +66,7 @@ def test_a_drill_shows_the_three_facts_as_they_come_true(witness, dev):
     assert (packet["alertState"], packet["incident"]["resolution"]) == ("delivered", "monitor_deleted")
     told = [route for route in packet["ownerRoute"]["routes"] if route["deliveries"]]
     assert [(route["name"], route["enabled"]) for route in told] == [("Drill", False)]
+    assert {delivery["reason"] for delivery in told[0]["deliveries"]} == {"drill"}
     assert incident not in page_of(dev)
     listed = operator.get(f"/v1/workspaces/{dev.facts['workspaceId']}/monitors").json["monitors"]
     assert not [monitor for monitor in listed if monitor["slug"].startswith("drill-")]

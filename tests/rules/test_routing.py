@@ -58,6 +58,14 @@ def test_a_drills_monitor_is_told_to_the_drills_route_alone_and_that_hears_of_no
     assert matching(replace(OPENED, monitor_id=OTHER_MONITOR), [everything, drill]) == [everything]
 
 
+def test_a_drills_route_is_told_that_it_is_a_drill_also_after_a_quiet_time():
+    drill = route(3, drill=True, monitor_ids=frozenset({MONITOR}))
+    (opened,) = route_change(OPENED, [drill], [], NOW).duties
+    (after_quiet,) = route_reminder(OPENED, [drill], [], NOW)
+    assert opened == after_quiet
+    assert (opened.reason, opened.due_at, opened.sequence) == (DeliveryReason.DRILL, NOW, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "matches"),
     [

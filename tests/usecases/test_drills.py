@@ -62,7 +62,7 @@ async def test_a_drills_failure_is_told_to_its_own_route_alone(scene):
     drill, token = await scene.start()
     incident, told = await scene.fails(drill, token)
     (delivery,) = told
-    assert (delivery["route_id"], delivery["reason"], delivery["state"]) == (drill.route_id, "opened", "pending")
+    assert (delivery["route_id"], delivery["reason"], delivery["state"]) == (drill.route_id, "drill", "pending")
     (route,) = scene.world.rows("SELECT * FROM alert_routes WHERE id = %s", drill.route_id)
     assert scene.at.vault.open(route["target"]) == {"url": f"https://luota.example/v1/drills/{drill.id}/receiver"}
     assert delivery["destination"] == route["destination"]
@@ -121,7 +121,7 @@ async def test_its_end_removes_what_it_made_tells_nobody_and_keeps_the_evidence(
 
 async def test_it_does_not_end_while_an_attempt_is_in_flight(scene):
     drill, token = await scene.start()
-    _, (delivery,) = await scene.fails(drill, token)
+    incident, (delivery,) = await scene.fails(drill, token)
     scene.sets(delivery["id"], state="sending", next_attempt_at=None, lease_until=scene.clock.now())
     with pytest.raises(ResourceConflict, match="in flight"):
         await scene.end(drill)
@@ -129,6 +129,7 @@ async def test_it_does_not_end_while_an_attempt_is_in_flight(scene):
     scene.sets(delivery["id"], state="delivered", lease_until=None, settled_at=scene.clock.now())
     assert (await scene.end(drill)).ended_at is not None
     assert scene.world.one("SELECT state FROM deliveries") == "delivered"
+    assert (await get_incident(scene.at, scene.house.bob.call(), incident)).alert_state == "delivered"
 
 
 async def test_one_that_was_left_alone_ends_by_itself(scene):

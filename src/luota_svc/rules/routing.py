@@ -157,9 +157,15 @@ def _opened(change: IncidentChange, routes: Sequence[RouteMatch], now: datetime)
     duties = []
     for route in matching(change, routes):
         due_at = now + timedelta(seconds=route.after_seconds)
-        reason = DeliveryReason.ESCALATION if route.after_seconds else DeliveryReason.OPENED
-        duties.append(RoutedDuty(route, reason, due_at, due_at + EXPIRES_AFTER, 1))
+        duties.append(RoutedDuty(route, _first_reason(route), due_at, due_at + EXPIRES_AFTER, 1))
     return tuple(duties)
+
+
+def _first_reason(route: RouteMatch) -> DeliveryReason:
+    """Return why a route is told of what opened; who is told on purpose reads that nothing is wrong."""
+    if route.drill:
+        return DeliveryReason.DRILL
+    return DeliveryReason.ESCALATION if route.after_seconds else DeliveryReason.OPENED
 
 
 def _next_sequence(before: Iterable[ToldRoute], route_id: UUID) -> int:

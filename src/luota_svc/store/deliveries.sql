@@ -237,7 +237,7 @@ WITH lost AS MATERIALIZED (
     SELECT d.id, d.worker, d.lease_until,
            d.attempt_count + d.deferral_count + d.lost_count + 1 AS number,
            d.lost_count + 1 >= %(lost_most)s::int AS ends,
-           d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
+           d.reason IN ('opened', 'reminder', 'resolved', 'escalation', 'drill')
                AND NOT coalesce((SELECT bool_or(di.live) FROM delivery_incidents di WHERE di.delivery_id = d.id), false)
                AS spent
     FROM deliveries d
@@ -291,7 +291,8 @@ SELECT id FROM alert_routes WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO K
 -- name: lock_settled
 -- Holds duties to be settled and reads what may have changed since the claim.
 SELECT d.id, d.state, d.lease_token, d.fallback_due_at, d.first_failed_at, r.enabled AND r.deleted_at IS NULL AS route_usable,
-       r.state AS route_state, r.destination, d.reason IN ('opened', 'reminder', 'resolved', 'escalation') AS tells
+       r.state AS route_state, r.destination,
+       d.reason IN ('opened', 'reminder', 'resolved', 'escalation', 'drill') AS tells
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = ANY(%(ids)s::uuid[])

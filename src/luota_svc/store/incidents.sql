@@ -16,7 +16,7 @@ SELECT i.id, i.workspace_id, i.monitor_id, i.kind, i.state, i.severity, i.opened
 FROM incidents i
 CROSS JOIN LATERAL (
     SELECT count(*) AS duties,
-           bool_or(d.state = 'delivered' AND d.reason IN ('opened', 'reminder', 'escalation')) AS delivered,
+           bool_or(d.state = 'delivered' AND d.reason IN ('opened', 'reminder', 'escalation', 'drill')) AS delivered,
            -- What was only held by a breaker has not been tried.
            bool_or(d.state = 'failed_retrying' OR d.state = 'sending' AND d.first_failed_at IS NOT NULL) AS retrying,
            bool_and(d.state = 'failed_terminal') FILTER (WHERE d.state <> 'cancelled') AS all_failed,

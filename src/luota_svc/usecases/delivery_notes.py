@@ -78,7 +78,8 @@ def _event(delivery: Unnoted, incident_id: UUID, number: int, now: datetime) -> 
 
 
 def _about(delivery: Unnoted) -> str:
-    if delivery.reason is DeliveryReason.OPENED:
+    # The first word is the usual one, and a drill's route is called that already.
+    if delivery.reason in {DeliveryReason.OPENED, DeliveryReason.DRILL}:
         return delivery.route_name
     return f"{delivery.route_name} ({delivery.reason.value})"
 
