@@ -47,7 +47,7 @@ async def test_a_settle_that_is_cut_off_is_told_again_and_nobody_hears_twice(dat
                 # One cut each: a result that nobody can write down for 45 s is told by somebody else, and twice.
                 await until(lambda: post.world.count("delivery_attempts") == len(receiver.receipts), 10)
             await post.until_ended(duties, 15)
-            assert worker.troubles() == []
+            assert worker.troubles() == worker.said("lease_lost") == []
         require_told(post, receiver, duties)
         assert post.world.count("delivery_attempts", "late") == 0
         assert post.world.count("delivery_attempts") == len(receiver.receipts)

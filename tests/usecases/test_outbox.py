@@ -129,7 +129,7 @@ async def test_what_is_only_ever_lost_calls_for_somebody_else_ten_minutes_after_
         room.pass_time(60)
 
 
-async def test_second_worker_cannot_be_overruled_by_one_whose_lease_ran_out(room):
+async def test_second_worker_cannot_be_overruled_by_one_whose_lease_ran_out(room, caplog):
     (duty,) = room.news(room.route())
     first, second = room.outbox("w-1"), room.outbox("w-2")
     (late,) = (await first.claim(32)).claimed
@@ -137,6 +137,7 @@ async def test_second_worker_cannot_be_overruled_by_one_whose_lease_ran_out(room
     await second.take_over()
     (current,) = (await second.claim(32)).claimed
     await room.settle(first, OVERLOADED, late)
+    assert "lease_lost" in caplog.messages
     assert room.delivery(duty)["state"] == "sending"
     await room.settle(second, TOOK_IT, current)
     assert room.delivery(duty)["state"] == "delivered"
@@ -156,7 +157,7 @@ async def test_what_a_provider_took_late_is_delivered_all_the_same(room):
     assert room.world.one("SELECT state FROM alert_routes") == "proven"
 
 
-async def test_a_result_that_is_told_twice_is_kept_once(room):
+async def test_a_result_that_is_told_twice_is_kept_once_and_no_lease_is_called_lost(room, caplog):
     (duty,) = room.news(room.route())
     outbox = room.outbox()
     (claimed,) = (await outbox.claim(32)).claimed
@@ -166,6 +167,7 @@ async def test_a_result_that_is_told_twice_is_kept_once(room):
     await outbox.settle([settlement])
     assert room.delivery(duty) == before
     assert room.attempts(duty) == [(1, "delivered", False)]
+    assert "lease_lost" not in caplog.messages
 
 
 async def test_twenty_lost_attempts_end_a_duty(room):

@@ -178,10 +178,11 @@ class OutboxTransaction:
             breakers={(row[0], row[1]): Breaker(*row[2:]) for row in breakers},
         )
 
-    async def commit_settled(self, writes: SettleWrites, now: datetime) -> None:
+    async def commit_settled(self, writes: SettleWrites, now: datetime) -> set[UUID]:
         """Write and commit. A duty that is not held under its lease raises psycopg's error, and nothing is kept.
 
-        The same attempt told again is kept once; what became final before stays as it is.
+        The same attempt told again is kept once; what became final before stays as it is. Return the deliveries whose
+        attempts were not kept before.
         """
         calls: list[tuple[str, Mapping[str, Any]]] = []
         if writes.breakers:
@@ -204,7 +205,9 @@ class OutboxTransaction:
             calls.append(("write_routes", _named(_ROUTES, writes.routes)))
         if writes.mended:
             calls.append(("make_due", {**_keys(writes.mended), "now": now}))
-        await self._run(*calls, _COMMIT)
+        results = await self._run(*calls, _COMMIT)
+        told = (rows for (name, _), rows in zip(calls, results, strict=False) if name == "insert_attempts")
+        return {row[0] for rows in told for row in rows}
 
     async def _run(self, *calls: tuple[str, Mapping[str, Any] | tuple[()]]) -> list[list[tuple[Any, ...]]]:
         sent = [(name if name == "commit" else f"outbox_{name}", words) for name, words in calls]

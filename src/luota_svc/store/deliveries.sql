@@ -371,6 +371,7 @@ SELECT * FROM unnest(%(ids)s::uuid[], %(numbers)s::int[], %(started_at)s::timest
                      %(retry_after_seconds)s::int[], %(errors)s::text[], %(replies)s::text[], %(addresses)s::text[],
                      %(workers)s::text[], %(trace_ids)s::text[], %(request_ids)s::text[], %(late)s::bool[])
 ON CONFLICT DO NOTHING
+RETURNING delivery_id
 
 -- name: write_breakers
 -- Keeps what breakers found; the caller holds their locks.

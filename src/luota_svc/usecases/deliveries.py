@@ -162,8 +162,11 @@ class Outbox:
                 routes=_route_words(decided, [each for each in late if _leads_there(each, held)]),
                 mended=_mended(decided, standing),
             )
-            await transaction.commit_settled(writes, now)
+            fresh = await transaction.commit_settled(writes, now)
         for each in late:
+            # The rest had arrived before: the answer to that COMMIT was cut, the lease was not lost.
+            if each.claimed.id not in fresh:
+                continue
             _LOG.warning(names.LOG_LEASE_LOST, extra={"delivery_id": str(each.claimed.id), **_ids(each.claimed)})
 
     async def release(self, claimed: Collection[Claimed]) -> None:
