@@ -92,6 +92,7 @@ class _Service:
     """What stands behind the doors."""
 
     installation: Installation
+    admission: Admission
     core: LocalCore
     recorder: RequestRecorder
     upkeep: Upkeep
@@ -219,7 +220,7 @@ async def _build_service(
     delivery = None
     if with_workers:
         delivery = await build_delivery(settings, installation, sweeper, metrics, tracing, lifecycle)
-    return _Service(installation, core, recorder, upkeep, pulse, sweeper, delivery)
+    return _Service(installation, admission, core, recorder, upkeep, pulse, sweeper, delivery)
 
 
 async def _open_doors(
@@ -270,8 +271,8 @@ async def _open_doors(
         trusted_proxies=settings.doors.trusted_proxies,
         pages=_pages(settings, behind.installation),
         public_url=settings.doors.public_url,
-        receive_drill=DrillReceiver(behind.installation).receive,
-        provider_webhooks=ProviderWebhooks(behind.installation),
+        receive_drill=DrillReceiver(behind.installation, admit=behind.admission.admit_stranger).receive,
+        provider_webhooks=ProviderWebhooks(behind.installation, admit=behind.admission.admit_stranger),
     )
     http = HttpServer(
         app,

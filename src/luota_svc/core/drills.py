@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from luota.v1 import drill_service_pb2 as rpc
@@ -55,10 +56,15 @@ def drill_message(at: Installation, drill: Drill) -> rpc.Drill:
 class DrillReceiver:
     """What a drill's route is told to. No part of the contract: only our own worker posts there."""
 
-    def __init__(self, at: Installation) -> None:
-        """Belong to one installation."""
+    def __init__(self, at: Installation, *, admit: Callable[[Call], Awaitable[None]]) -> None:
+        """Belong to one installation. `admit` charges a caller's address: a worker shows no credentials there."""
         self._at = at
+        self._admit = admit
 
-    async def receive(self, drill_id: UUID) -> bool | None:
-        """Take a word: True where the receiver is repaired, False where it refuses, None where there is no drill."""
+    async def receive(self, call: Call, drill_id: UUID) -> bool | None:
+        """Take a word: True where the receiver is repaired, False where it refuses, None where there is no drill.
+
+        RateLimited where the caller's address can't pay.
+        """
+        await self._admit(call)
         return await drills.receive(self._at, drill_id)

@@ -55,7 +55,7 @@ def build_app(
     routes = [*probes.routes()]
     if "manage" in exposed:
         routes += management_routes(methods, streams, clock, draining)
-    routes += drill_routes(receive_drill) if receive_drill is not None else []
+    routes += drill_routes(receive_drill, clock) if receive_drill is not None else []
     routes += provider_webhook_routes(provider_webhooks, clock) if provider_webhooks is not None else []
     routes += page_routes(pages, public_url=public_url)
     ingest = IngestEndpoints(methods, clock) if "ingest" in exposed else None

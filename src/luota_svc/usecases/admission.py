@@ -73,6 +73,10 @@ class Admission:
         self._require(call, of_address)
         return facts, self._verdicts(call, of_keys)
 
+    async def admit_stranger(self, call: Call) -> None:
+        """Charge the address of a call that shows no key, before any look-up. RateLimited where it can't pay."""
+        await self._spend_address(call, 1)
+
     def remember_limits(self, key_id: UUID, limits: WorkspaceLimits) -> None:
         """Take the limits of a key's workspace as a batch just read them."""
         known = self._effective.get(key_id)
