@@ -81,7 +81,10 @@ def _dev_options(command: argparse.ArgumentParser) -> None:
 
 
 def _drill_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--url", help="the HTTP door of a Luota that runs (default: that of dev in --state-dir)")
+    command.add_argument(
+        "--url",
+        help="the HTTP door of a Luota that runs; LUOTA_OPERATOR_TOKEN says who you are (default: dev in --state-dir)",
+    )
     command.add_argument("--workspace", metavar="ID", help="where to drill (default: the only one that the token sees)")
     command.add_argument("--state-dir", type=Path, default=Path(".luota"), help="of a running dev (default .luota)")
 
@@ -98,7 +101,7 @@ def _check_config_options(command: argparse.ArgumentParser) -> None:
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "dev": ("run Luota with private servers of its own, to try it", _dev_options),
-    "serve": ("run the HTTP and gRPC doors", _no_options),
+    "serve": ("run the HTTP and gRPC doors; people are told by `work`", _no_options),
     "work": ("judge silence and tell people; any number of workers may run", _no_options),
     "drill": ("fail on purpose, from end to end, and show that somebody would be told", _drill_options),
     "migrate": ("bring the database up to this version", _no_options),

@@ -193,7 +193,9 @@ def _wait(api: _Api, incident: str, seconds: float, holds: Callable[[dict[str, A
         time.sleep(_LOOK_SECONDS)
 
 
-_UNREACHABLE: Final = "LUOTA_PUBLIC_URL must lead from the workers to Luota's own HTTP door"
+_UNREACHABLE: Final = (
+    "LUOTA_PUBLIC_URL must lead from the workers to Luota's own HTTP door, and be the same for all its processes"
+)
 
 
 @contextlib.contextmanager

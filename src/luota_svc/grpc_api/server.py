@@ -189,5 +189,7 @@ def _try_address(listen: str) -> None:
             pass
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise AddressTaken(f"port {port} is taken on {host}; choose another or stop who holds it") from error
+            raise AddressTaken(
+                f"port {port} is taken on {host}; choose another by LUOTA_GRPC_LISTEN or stop who holds it"
+            ) from error
         raise AddressTaken(f"cannot listen on {listen}: {error}") from error

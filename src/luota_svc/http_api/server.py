@@ -136,5 +136,8 @@ class HttpServer:
 
 def _in_words(error: OSError, host: str, port: int) -> OSError:
     if error.errno == errno.EADDRINUSE:
-        return OSError(errno.EADDRINUSE, f"port {port} is taken on {host}; choose another or stop who holds it")
+        return OSError(
+            errno.EADDRINUSE,
+            f"port {port} is taken on {host}; choose another by LUOTA_HTTP_LISTEN or stop who holds it",
+        )
     return OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror or error}")

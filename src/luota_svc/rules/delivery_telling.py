@@ -23,7 +23,7 @@ _NEXT_OF_STATE: Final = {
     DeliveryState.DELIVERED: _DELIVERED,
     DeliveryState.FAILED_RETRYING: _RETRYING,
     DeliveryState.FAILED_TERMINAL: _TERMINAL,
-    DeliveryState.CANCELLED: "Nothing: the incident ended before this was told.",
+    DeliveryState.CANCELLED: "Nothing: the incident ended, or somebody took it, before this was told.",
 }
 _NEXT_OF_ALERT: Final = {
     AlertState.DELIVERED: _DELIVERED,

@@ -65,11 +65,13 @@ async def _replay(at: Installation, unit: Unit, operator: Operator, delivery_id:
     if held.gathered_into is not None:
         raise ResourceConflict(f"Delivery {held.gathered_into} tells this together with others; replay that one")
     if held.state is DeliveryState.CANCELLED:
-        raise ResourceConflict("The delivery was cancelled: its incident ended first, which is told by another one")
+        raise ResourceConflict(
+            "The delivery was cancelled: its incident ended, or somebody took it, before it was told"
+        )
     if held.state not in _ENDED:
         raise ResourceConflict(f"The delivery is {held.state.value}: it has not ended, and is not told twice")
     if not held.route_usable:
-        raise ResourceConflict("The delivery's route is disabled or deleted; enable it first")
+        raise ResourceConflict("The delivery's route is disabled or deleted; enable it if it was disabled")
     now = at.clock.now()
     await delivery_reading.insert_replay(
         unit,
