@@ -113,3 +113,33 @@ def test_another_monitors_address_is_kept_and_shown_as_far_as_its_host():
 )
 def test_what_is_no_address_of_another_monitor_is_refused_without_showing_it(url):
     assert "a:b" not in refused("LUOTA_DEADMAN_URL", url)
+
+
+def test_another_monitors_address_without_tls_is_refused_at_the_start_unless_that_is_allowed():
+    url = "http://hc.example.org/s3cret"
+    problem = refused("LUOTA_DEADMAN_URL", url)
+    assert "LUOTA_DELIVERY_ALLOW_HTTP" in problem
+    assert "s3cret" not in problem
+    assert load({"LUOTA_DEADMAN_URL": url, "LUOTA_DELIVERY_ALLOW_HTTP": "yes"}).delivery.deadman_url is not None
+    assert load({"LUOTA_DEADMAN_URL": url}, dev=True).with_receivers_here().delivery.allow_http
+
+
+@pytest.mark.parametrize(
+    ("network", "never"),
+    [
+        ("169.254.169.254", "169.254.0.0/16"),
+        ("169.254.0.0/16", "169.254.0.0/16"),
+        ("168.63.129.16/32", "168.63.129.16/32"),
+        ("fd00:ec2::254", "fd00:ec2::254/128"),
+        ("::ffff:169.254.0.0/112", "169.254.0.0/16"),
+    ],
+)
+def test_a_network_that_stays_closed_whatever_is_set_is_refused_with_its_reason(network: str, never: str):
+    problem = refused("LUOTA_DELIVERY_ALLOWED_SUBNETS", f"10.0.0.0/8,{network}")
+    assert f"lies within {never}" in problem
+    assert "no setting allows that" in problem
+
+
+@pytest.mark.parametrize("network", ["169.0.0.0/8", "fd00::/8", "100.64.0.0/10"])
+def test_a_network_that_holds_more_than_what_stays_closed_may_be_allowed(network: str):
+    assert load({"LUOTA_DELIVERY_ALLOWED_SUBNETS": network}).delivery.allowed_subnets == (ip_network(network),)

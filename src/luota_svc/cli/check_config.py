@@ -26,7 +26,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 
 def run(args: argparse.Namespace) -> int:
     """Print one setting a line, then what tracing will do; warnings go to stderr. Raises SettingsError."""
-    settings = load(os.environ, required=REQUIRED[args.purpose])
+    settings = load(os.environ, required=REQUIRED[args.purpose], dev=args.purpose == "dev")
     lines = effective(settings)
     width = max(len(line.name) for line in lines)
     for line in lines:

@@ -40,7 +40,7 @@ _KEY_FILE = "encryption.key"
 def run(args: argparse.Namespace) -> int:
     """Start it all, print how to try it, stop it all at Ctrl-C. The data stays in the state folder."""
     settings = (
-        load(os.environ)
+        load(os.environ, dev=True)
         .with_doors(http_listen=Listen(_HOST, args.http_port), grpc_listen=Listen(_HOST, args.grpc_port))
         .with_dev(args.state_dir.absolute() / _DEV_FILE)
         .with_receivers_here()

@@ -63,6 +63,15 @@ _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 
 
+def opens_nothing(network: Network) -> str | None:
+    """Return why allowing a network would be for nothing: no setting opens any address in it; None where one does."""
+    inner = _unmapped(network)
+    for never, what in NEVER:
+        if inner.network_address in never and inner.broadcast_address in never:
+            return f"{network} lies within {never}, {what}: no setting allows that"
+    return None
+
+
 def refusal(address: str, allowed: Sequence[Network]) -> str | None:
     """Return why this address may not be dialled, naming the setting that would allow it; None where it may.
 

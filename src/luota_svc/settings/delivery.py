@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from luota_svc.settings.values import MASK, Secret, read_url
+from luota_svc.rules.address_guard import opens_nothing
+from luota_svc.settings.values import MASK, Network, Secret, read_networks, read_url
 
 _FLAGS: Final = {
     "yes": True,
@@ -31,6 +32,14 @@ def read_flag(text: str) -> bool:
     if flag is None:
         raise ValueError("must be yes or no")
     return flag
+
+
+def read_allowed_subnets(text: str) -> tuple[Network, ...]:
+    """Read comma separated addresses and CIDR blocks; one that stays closed whatever is set is a mistake."""
+    networks = read_networks(text)
+    for reason in filter(None, map(opens_nothing, networks)):
+        raise ValueError(reason)
+    return networks
 
 
 def read_ca_file(text: str) -> Path:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from luota_svc.settings.groups import Settings
+    from luota_svc.settings.values import Secret
 
 _PREFIX: Final = "LUOTA_"
 _SECRET_FILE_BYTES_MAX: Final = 65_536
@@ -41,8 +42,8 @@ class Shown(NamedTuple):
     is_default: bool
 
 
-def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
-    """Read `env`; `required` names variables that this command cannot do without.
+def load(env: Mapping[str, str], *, required: Collection[str] = (), dev: bool = False) -> Settings:
+    """Read `env`; `required` names variables that this command cannot do without, `dev` is told without TLS too.
 
     Raises SettingsError with all problems at once. An empty value is as good as none.
     """
@@ -59,6 +60,11 @@ def load(env: Mapping[str, str], *, required: Collection[str] = ()) -> Settings:
             problems.append(f"{' or '.join(setting.variables)}: must be set{remedy}")
         fields[setting.group][setting.field] = _value_of(setting, text, problems)
     problems.extend(_broken_relations(fields, given))
+    if not dev and _deadman_lacks_tls(**fields["delivery"]):
+        problems.append(
+            "LUOTA_DEADMAN_URL: begins with http://, which LUOTA_DELIVERY_ALLOW_HTTP forbids: use https://, or set that"
+            " to yes"
+        )
     if problems:
         # A name with a typing error is often why another one "must be set".
         raise SettingsError([*problems, *_unknown(env)])
@@ -151,6 +157,11 @@ def _broken_relations(fields: Mapping[str, Mapping[str, Any]], given: Collection
     if fields["smtp"]["url"] is not None and "LUOTA_SMTP_FROM" not in given:
         problems.append("LUOTA_SMTP_FROM: must be set where LUOTA_SMTP_URL is: the address that alerts come from")
     return problems
+
+
+def _deadman_lacks_tls(*, deadman_url: Secret | None, allow_http: bool | None, **_others: Any) -> bool:
+    """Tell whether every ping would be refused; None stands for a value that was a problem already, or for none."""
+    return deadman_url is not None and allow_http is False and deadman_url.reveal().startswith("http:")
 
 
 def _unknown(env: Mapping[str, str]) -> list[str]:

@@ -188,7 +188,7 @@ SETTINGS: Final = (
         "LUOTA_DELIVERY_ALLOWED_SUBNETS",
         "delivery",
         "allowed_subnets",
-        values.read_networks,
+        delivery.read_allowed_subnets,
         "",
         "addresses, CIDR blocks",
         "Private networks that alerts may be sent to, comma separated, such as `10.20.0.0/16,fd12::/48`. Empty: public "
