@@ -200,6 +200,7 @@ A job starts a run:
 
 It fails, an incident opens, and the inbox shows the alert within 5 seconds:
   curl -sS {http_url}/v1/runs/finish {key} -d '{finish}'
+While that incident stands, another failure is counted, and nobody is told anew. A run with "exitCode": 0 ends it.
 
 What became of it:
   curl -sS '{http_url}/v1/monitors/{monitor.id}/runs?externalRunId={run_id}' {bearer}

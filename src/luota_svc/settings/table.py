@@ -77,7 +77,7 @@ SETTINGS: Final = (
         values.read_listen,
         "127.0.0.1:8080",
         "host:port",
-        "Where the HTTP door listens.",
+        "Where the HTTP door listens; a worker has its probes and metrics there.",
     ),
     Setting(
         "LUOTA_GRPC_LISTEN",
@@ -95,7 +95,8 @@ SETTINGS: Final = (
         values.read_public_url,
         None,
         "URL",
-        "Under which people and jobs reach the HTTP door; links begin with it. None: where that door listens.",
+        "Under which people and jobs reach the HTTP door; links begin with it. The same for every process. None: where "
+        "that process listens.",
     ),
     Setting(
         "LUOTA_TRUSTED_PROXIES",
@@ -179,7 +180,7 @@ SETTINGS: Final = (
         "",
         "secret keys",
         "What alert routes' URLs, tokens and passwords are sealed with in the database, comma separated: the first key "
-        "encrypts, all decrypt. Needed by `serve`; `dev` keeps one of its own. "
+        "encrypts, all decrypt. Needed by `serve` and `work`; `dev` keeps one of its own. "
         r"Make one: `head -c 32 /dev/urandom \| base64 \| tr +/ -_`.",
         from_file=True,
         remedy="make a key with: head -c 32 /dev/urandom | base64 | tr +/ -_",
@@ -230,8 +231,9 @@ SETTINGS: Final = (
         delivery.read_delays,
         "0,5,30,120,600,1800,3600,7200,14400,28800",
         "seconds",
-        "How long each attempt at telling a route waits after the one before, comma separated, 1 to 20 of them: so "
-        "many attempts are made.",
+        "How long each attempt at telling a route waits after the one before, up to a fifth more or less, comma "
+        "separated, 1 to 20 of them: so many attempts are made. A receiver that is overloaded or does not answer is "
+        "left alone for at least a minute from the third on.",
     ),
     Setting(
         "LUOTA_DEADMAN_URL",
