@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
 
+from luota_svc.model.apprise_services import APPRISE_SERVICES
+
 # Shorter ones are no secrets, and without them no sentence could be read.
 _CHARACTERS_LEAST: Final = 4
 _SEPARATORS: Final = re.compile(r"[/:@?&#=,;]")
@@ -18,7 +20,7 @@ class Hidden:
     """The pieces of one URL, and of the proxy's, in the forms in which they travel."""
 
     def __init__(self, url: str, proxy_url: str | None = None) -> None:
-        """Take the URL that a route holds; where it names a host, that stays readable."""
+        """Take the URL that a route holds; where it names a host of the operator's own, that stays readable."""
         forms: set[str] = set()
         for piece in _pieces(url):
             forms |= _forms(piece)
@@ -42,10 +44,8 @@ def _pieces(url: str) -> Iterator[str]:
     authority, _, tail = rest.partition("/")
     authority, _, options = authority.partition("?")
     userinfo, _, host = authority.rpartition("@")
-    name = host.partition(":")[0]
-    # Many services put a token where a URL has its host; a host has a dot, or is an address.
-    if "." not in name and name != "localhost" and not host.startswith("["):
-        yield name
+    if not _is_host(scheme, host):
+        yield from (host, *host.split(":"))
     yield from (userinfo, *userinfo.split(":"))
     path, _, query = tail.partition("?")
     yield path
@@ -55,6 +55,13 @@ def _pieces(url: str) -> Iterator[str]:
         value = option.partition("=")[2] or option
         yield value
         yield from _SEPARATORS.split(value)
+
+
+def _is_host(scheme: str, place: str) -> bool:
+    """Tell whether a host stands in its place: many services have a token there, and that may have dots and a colon."""
+    service = APPRISE_SERVICES.get(scheme.lower())
+    name = place.partition(":")[0]
+    return service is not None and service.self_hosted and ("." in name or name == "localhost" or place.startswith("["))
 
 
 def _forms(piece: str) -> set[str]:
