@@ -13,6 +13,7 @@ from luota_svc.model.errors import FieldProblem
 from luota_svc.model.monitors import MonitorKind, MonitorSettings
 from luota_svc.model.packets import Promise
 from luota_svc.rules.cron_text import cron_problem
+from luota_svc.rules.names import line_problem
 from luota_svc.rules.run_state import run_timeout_seconds
 
 TAGS_MAX: Final = 16
@@ -122,6 +123,8 @@ def _text_problems(settings: MonitorSettings) -> Iterator[FieldProblem]:
             yield FieldProblem(
                 field, f"must be {least} to {most} characters" if least else f"must be at most {most} characters"
             )
+        elif field == "name" and (problem := line_problem(text)):
+            yield FieldProblem(field, problem)
         elif "\0" in text:
             yield FieldProblem(field, "must not contain U+0000")
         elif least and not text.strip():

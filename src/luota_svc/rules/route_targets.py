@@ -17,6 +17,7 @@ from luota_svc.model.routes import RouteKind, RouteSettings, Target
 from luota_svc.rules.apprise_urls import apprise_refusal
 from luota_svc.rules.canonical_json import digest_of
 from luota_svc.rules.instants import instant_text
+from luota_svc.rules.names import line_problem
 from luota_svc.rules.web_addresses import masked_url, origin_of, url_problems
 
 MASK: Final = "***"
@@ -79,6 +80,8 @@ def settings_problems(settings: RouteSettings) -> list[FieldProblem]:
     problems = []
     if not 1 <= len(settings.name) <= _NAME_MAX:
         problems.append(FieldProblem("name", f"must be 1 to {_NAME_MAX} characters"))
+    elif problem := line_problem(settings.name):
+        problems.append(FieldProblem("name", problem))
     if len(settings.monitor_ids) > _MONITORS_MAX:
         problems.append(FieldProblem("monitorIds", f"must be at most {_MONITORS_MAX}; none at all means every one"))
     if not 0 <= settings.after_seconds <= _AFTER_SECONDS_MAX:
