@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from luota_svc.model.alerts import Uncomposed
 from luota_svc.model.deliveries import Claimed, DeliveryReason, DeliveryState, Outcome, OutcomeKind, Settlement
 from luota_svc.model.destinations import Breaker, Destination
 from luota_svc.model.routes import RouteState, Target
 from luota_svc.rules import breaker as breakers
-from luota_svc.rules.pace import after_message, pace
 from luota_svc.rules.retry import FALLBACK_AFTER, Settled, settle
 from luota_svc.store import deliveries
 from luota_svc.store.deliveries import (
-    Claims,
-    FreeDestination,
     Held,
     OutboxTransaction,
     Room,
@@ -31,6 +27,7 @@ from luota_svc.store.deliveries import (
 from luota_svc.store.vault import CannotOpen
 from luota_svc.telemetry import names
 from luota_svc.usecases.alert_content import freeze_contents
+from luota_svc.usecases.claiming import Look, claims_of, plan_for, uncomposed
 from luota_svc.usecases.installation import Installation
 
 # Three times the longest attempt: a lease that ran out belongs to a worker that is gone (design: worker).
@@ -38,17 +35,8 @@ LEASE_SECONDS: Final = 45.0
 CLAIM_MOST: Final = 64
 SETTLE_MOST: Final = 64
 _HOLD_LEAST: Final = 8
-# In flight at one destination, over all workers: a receiver that hangs delays no other.
-IN_FLIGHT_MOST: Final = 4
 # Attempts whose worker vanished spend no retry; so many in a row are no accident any more.
 _LOST_MOST: Final = 20
-_SECOND: Final = timedelta(seconds=1)
-_TOLD: Final = {
-    DeliveryReason.OPENED,
-    DeliveryReason.REMINDER,
-    DeliveryReason.RESOLVED,
-    DeliveryReason.ESCALATION,
-}
 _FINAL: Final = {DeliveryState.DELIVERED, DeliveryState.FAILED_TERMINAL, DeliveryState.CANCELLED}
 _LOG = logging.getLogger(__name__)
 
@@ -58,28 +46,6 @@ class Claim(NamedTuple):
 
     claimed: list[Claimed]
     look_again_at: datetime | None
-
-
-class _Plan(NamedTuple):
-    """What may be taken at one destination now; `goes_at` is when its first words may go, where they may not yet."""
-
-    destination: FreeDestination
-    room: int
-    first_words: int
-    gather: bool
-    goes_at: datetime | None
-
-
-class _Look(NamedTuple):
-    """The destinations that are held. `walked`: they are a part of a crowd's, in their order; `most` were asked for.
-
-    `goes_on`: others come behind these that this round has not looked at yet.
-    """
-
-    destinations: list[FreeDestination]
-    walked: bool
-    most: int
-    goes_on: bool = False
 
 
 class Outbox:
@@ -115,7 +81,7 @@ class Outbox:
         now, most = self._at.clock.now(), min(most, CLAIM_MOST)
         async with deliveries.outbox_transaction(self._at.database) as transaction:
             look = await self._look(transaction, most, now)
-            plans = [_plan(destination, now) for destination in look.destinations]
+            plans = [plan_for(destination, now) for destination in look.destinations]
             if crowded := [plan.destination.key for plan in plans if plan.gather]:
                 await transaction.gather(crowded, now)
             rooms = [Room(plan.destination.key, plan.room, plan.first_words) for plan in plans if plan.room > 0]
@@ -123,9 +89,9 @@ class Outbox:
             if rooms:
                 rows = await transaction.take(rooms, now, most=most, worker=self._worker, lease_seconds=LEASE_SECONDS)
             self._go_on(look, rows, most)
-            fresh = [_uncomposed(row) for row in rows if row.content is None]
+            fresh = [uncomposed(row) for row in rows if row.content is None]
             contents = await freeze_contents(self._at, transaction.unit, fresh) if fresh else {}
-            next_due = await transaction.commit_claims(_claims(plans, rows, now), contents, now)
+            next_due = await transaction.commit_claims(claims_of(plans, rows, now), contents, now)
         # When something may go that may not go now.
         coming = [
             at for at in (next_due, *(plan.goes_at for plan in plans), now if look.goes_on else None) if at is not None
@@ -180,7 +146,7 @@ class Outbox:
         async with self._at.database.unit() as unit:
             return await deliveries.standing(unit, self._at.clock.now())
 
-    async def _look(self, transaction: OutboxTransaction, most: int, now: datetime) -> _Look:
+    async def _look(self, transaction: OutboxTransaction, most: int, now: datetime) -> Look:
         """Hold those of the few duties that are due; of a crowd, go on from where the last look ended, once around."""
         # While a walk goes on there is a crowd: nothing is gained by counting it.
         if self._place == deliveries.START:
@@ -188,7 +154,7 @@ class Outbox:
             # Of more than fit, the same would be held at every look, and what waits elsewhere would wait for them.
             if named is not None and len(named) <= most:
                 free = await transaction.free_destinations(now, most, named=named) if named else []
-                return _Look(free, walked=False, most=most)
+                return Look(free, walked=False, most=most)
         hold = min(most, self._hold)
         found = await transaction.free_destinations(now, hold, after=self._place)
         goes_on = len(found) == hold
@@ -196,9 +162,9 @@ class Outbox:
             again = await transaction.free_destinations(now, hold - len(found), after=deliveries.START)
             known = {destination.key for destination in found}
             found += [destination for destination in again if destination.key not in known]
-        return _Look(found, walked=True, most=hold, goes_on=goes_on)
+        return Look(found, walked=True, most=hold, goes_on=goes_on)
 
-    def _go_on(self, look: _Look, rows: Sequence[TakenRow], most: int) -> None:
+    def _go_on(self, look: Look, rows: Sequence[TakenRow], most: int) -> None:
         """Remember where the next walk goes on: behind what was served, so that none is passed over."""
         if not look.walked:
             return
@@ -238,69 +204,6 @@ class Outbox:
             first_failed_at=held.first_failed_at,
             fallback_due_at=held.fallback_due_at,
         )
-
-
-def _plan(destination: FreeDestination, now: datetime) -> _Plan:
-    """Decide how much may go to a destination that is held: its bulkhead, its breaker, its rate and its pace."""
-    this_second = _within_second(destination, now)
-    spent = destination.claimed_in_second if this_second else 0
-    in_flight_most = 1 if destination.breaker.open_until is not None else IN_FLIGHT_MOST
-    room = min(in_flight_most - destination.in_flight, destination.per_second - spent)
-    next_second = destination.claimed_second + _SECOND if destination.claimed_second and this_second else None
-    waits_for_rate = next_second if room <= 0 and destination.per_second <= spent else None
-    if not destination.paced or not destination.waiting:
-        return _Plan(destination, room, first_words=max(room, 0), gather=False, goes_at=waits_for_rate)
-    paced = pace(destination.pace, waiting=destination.waiting, critical=destination.critical, now=now)
-    held = paced.goes_at > now
-    gather = paced.gather and not held and room > 0
-    return _Plan(
-        destination,
-        room,
-        # Of what was gathered one duty a route is left, and one more of what ended: they go together.
-        first_words=0 if held else room if gather else 1,
-        gather=gather,
-        goes_at=paced.goes_at if held else waits_for_rate,
-    )
-
-
-def _within_second(destination: FreeDestination, now: datetime) -> bool:
-    """Tell whether the second that is counted goes on. One that a clock minutes ahead of ours began is none of ours."""
-    return destination.claimed_second is not None and abs(now - destination.claimed_second) < _SECOND
-
-
-def _claims(plans: Sequence[_Plan], rows: Sequence[TakenRow], now: datetime) -> Sequence[Claims]:
-    """Return what the destinations of these claims must remember."""
-    taken: dict[Destination, list[TakenRow]] = {}
-    for row in rows:
-        taken.setdefault((row.workspace_id, row.destination), []).append(row)
-    claims = []
-    for plan in plans:
-        destination = plan.destination
-        here = taken.get(destination.key)
-        if here is None:
-            continue
-        this_second = _within_second(destination, now)
-        began_at = destination.claimed_second if this_second else now
-        spent = len(here) + (destination.claimed_in_second if this_second else 0)
-        stands = destination.pace
-        for row in here:
-            if row.reason in _TOLD and row.content is None:
-                stands = after_message(stands, gathered=destination.waiting if plan.gather else 1, now=now)
-        claims.append(Claims(destination.key, began_at, spent, stands))
-    return claims
-
-
-def _uncomposed(row: TakenRow) -> Uncomposed:
-    return Uncomposed(
-        id=row.id,
-        workspace_id=row.workspace_id,
-        route_id=row.route_id,
-        route_name=row.route_name,
-        reason=row.reason,
-        created_at=row.created_at,
-        request_id=row.request_id,
-        about_route_id=row.about_route_id,
-    )
 
 
 def _holds(each: Settlement, held: Mapping[UUID, Held]) -> bool:
