@@ -84,6 +84,31 @@ async def test_a_drill_that_is_interrupted_removes_what_it_made(luota: Luota) ->
     assert standing == 0
 
 
+async def test_a_drill_whose_receiver_never_hears_of_it_says_so_and_fails_whoever_took_it(luota: Luota) -> None:
+    scene = luota.scene()
+    process = await drilling(luota, scene)
+    assert process.stdout is not None
+    ours = " WHERE workspace_id = %s AND reason = 'drill'"
+    failed = "state = 'failed_retrying', first_failed_at = now(), last_error = 'It answered 404'"
+    taken = "state = 'delivered', next_attempt_at = NULL, settled_at = now()"
+    said = b""
+    async with asyncio.timeout(WAIT):
+        # Stands for a worker whose way leads elsewhere.
+        for heard, came_to in ((b"2 opened", failed), (b"repaired", taken)):
+            while heard not in (line := await process.stdout.readline()):
+                assert line, (await process.communicate())[1]
+                said += line
+            luota.database.execute(f"UPDATE deliveries SET {came_to}{ours}", (scene.values["workspace"],))
+    assert b"its receiver has not heard of it: LUOTA_PUBLIC_URL must lead from the workers" in said
+    code, out, err = await outcome(process)
+    assert code == 1
+    first, second = err.splitlines()
+    assert first == "luota-svc: something else took it: its receiver has not heard of it"
+    assert second.startswith("luota-svc: LUOTA_PUBLIC_URL must lead from the workers")
+    assert "3 told" not in out
+    assert "removed   monitor and route" in out
+
+
 @pytest.mark.parametrize(
     ("options", "who", "code", "words"),
     [

@@ -123,6 +123,8 @@ def _drill(api: _Api, workspace: str) -> int:
         _say("", f"delivery {waiting.delivery['id']} is {waiting.delivery['state']}, attempt {waiting.last_attempt}")
         if waiting.delivery["state"] == "failed_terminal":
             raise CommandFailed(f"its receiver can't be told at all: {waiting.delivery['error']}\n{_UNREACHABLE}")
+        if not _heard(api, drill):
+            _say("", f"its receiver has not heard of it: {_UNREACHABLE}")
         _say("", f"next attempt {waiting.delivery['nextAttemptAt']}")
         api.ask("POST", f"/v1/drills/{drill['id']}:repair", {})
         _say("repaired", "the receiver takes what it is told from now on")
@@ -131,6 +133,8 @@ def _drill(api: _Api, workspace: str) -> int:
         )
         if told.delivery["state"] != "delivered":
             raise CommandFailed(f"it was given up: {told.delivery['error']}\n{_UNREACHABLE}")
+        if not _heard(api, drill):
+            raise CommandFailed(f"something else took it: its receiver has not heard of it\n{_UNREACHABLE}")
         _say("3 told", f"the packet says: {told.alert_state}. {told.next_action}")
         _say("", f"delivery {told.delivery['id']}, attempt {told.last_attempt}")
         _say("", f"provider id {told.delivery['providerId']}")
@@ -139,6 +143,11 @@ def _drill(api: _Api, workspace: str) -> int:
         f"\nThe signal landed, the incident opened, and its route was told, after it was not: {seconds:.1f} s in all."
     )
     return Exit.OK
+
+
+def _heard(api: _Api, drill: dict[str, Any]) -> bool:
+    """Tell whether anything came to its receiver so far."""
+    return bool(api.ask("GET", f"/v1/drills/{drill['id']}").get("receivedCount"))
 
 
 def _fail(api: _Api, drill: dict[str, Any]) -> str:
