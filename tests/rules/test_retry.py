@@ -107,6 +107,13 @@ def test_an_attempt_makes_of_its_delivery_and_its_route(kind, before, superseded
     assert (result.next_attempt_at is not None) == (state == "failed_retrying")
 
 
+def test_where_nothing_was_sent_the_one_attempt_that_a_broken_route_gets_was_not_made():
+    refusal = Outcome(OutcomeKind.REFUSED, error="no key")
+    result = settled(claimed(route=RouteState.BROKEN)._replace(refusal=refusal), OutcomeKind.REFUSED)
+
+    assert (result.state, result.route_state) == (RETRYING, RouteState.BROKEN)
+
+
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
 def test_each_attempt_waits_its_delay_and_the_tenth_is_the_last(jitter):
     for spent, delay in enumerate(DELAYS[1:], start=1):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.postroom import GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, told
+from cryptography.fernet import Fernet
+from tests.postroom import DELAYS, GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, told
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
+from luota_svc.store.vault import Vault
+from luota_svc.usecases.deliveries import Outbox
 
 
 @pytest.fixture
@@ -194,7 +198,7 @@ async def test_what_was_claimed_and_not_begun_is_given_back_untouched(room):
     assert ids((await outbox.claim(32)).claimed) == [duty]
 
 
-async def test_a_target_that_no_key_opens_is_refused_with_a_reason_and_harms_no_neighbour(room):
+async def test_a_target_that_no_key_opens_is_tried_again_with_a_reason_and_harms_no_neighbour(room):
     sealed, fine = room.route("https://hooks.example/1"), room.route("https://hooks.example/2")
     room.world.rows("UPDATE alert_routes SET target = 'nonsense' WHERE id = %s", sealed)
     (bad,), (good,) = room.news(sealed), room.news(fine)
@@ -204,8 +208,33 @@ async def test_a_target_that_no_key_opens_is_refused_with_a_reason_and_harms_no_
     assert refusal is not None
     assert "LUOTA_ENCRYPTION_KEYS" in (refusal.error or "")
     await room.settle(room.outbox(), refusal, claimed[bad])
-    assert room.delivery(bad)["state"] == "failed_terminal"
-    assert room.world.one("SELECT state FROM alert_routes WHERE id = %s", sealed) == "broken"
+    row = room.delivery(bad)
+    assert (row["state"], row["attempt_count"], row["last_error"]) == ("failed_retrying", 1, refusal.error)
+    assert room.world.one("SELECT state FROM alert_routes WHERE id = %s", sealed) == "retrying"
+
+
+@pytest.mark.parametrize("before", ["proven", "broken"])
+async def test_a_worker_without_the_key_breaks_no_route_moves_no_breaker_and_one_that_has_it_delivers(room, before):
+    route = room.route(state=before)
+    (duty,) = room.news(route)
+    keyless = Outbox(
+        replace(room.installation, vault=Vault([Fernet.generate_key().decode()])), worker="keyless", retry_delays=DELAYS
+    )
+    # The one attempt that a half-open breaker lets through.
+    room.world.rows("UPDATE destinations SET failures_in_row = 5, open_seconds = 30, open_until = %s", room.clock.now())
+    breaker = room.world.rows("SELECT failures_in_row, open_until, open_seconds FROM destinations")
+    for _ in range(6):
+        (claimed,) = (await keyless.claim(32)).claimed
+        assert claimed.refusal is not None
+        await room.settle(keyless, claimed.refusal, claimed)
+        row = room.delivery(duty)
+        assert (row["state"], "The worker keyless sent nothing" in row["last_error"]) == ("failed_retrying", True)
+        room.pass_time((row["next_attempt_at"] - room.clock.now()).total_seconds())
+    assert room.world.rows("SELECT failures_in_row, open_until, open_seconds FROM destinations") == breaker
+    assert room.world.one("SELECT state FROM alert_routes") == ("broken" if before == "broken" else "retrying")
+    await room.work(room.outbox(), TOOK_IT)
+    assert room.delivery(duty)["state"] == "delivered"
+    assert room.world.one("SELECT state FROM alert_routes") == "proven"
 
 
 # --- ends ------------------------------------------------------------------------------------------------------------

@@ -152,8 +152,8 @@ def _after_failure(
     if outcome.kind in _FOR_GOOD:
         blocked = outcome.kind is OutcomeKind.BLOCKED
         return ended, SettledReason.BLOCKED if blocked else SettledReason.REJECTED, None
-    # A deferral is not yet the one attempt that a broken route gets.
-    if claimed.route_state is RouteState.BROKEN and not defers:
+    # A deferral is not yet the one attempt that a broken route gets; nor is one at which nothing was sent.
+    if claimed.route_state is RouteState.BROKEN and not defers and claimed.refusal is None:
         return ended, SettledReason.PROBE_FAILED, None
     if spent >= len(delays):
         return ended, SettledReason.EXHAUSTED, None

@@ -187,7 +187,8 @@ class Outbox:
         try:
             return self._at.vault.open(row.target), None
         except CannotOpen as error:
-            return {}, Outcome(OutcomeKind.BLOCKED, error=str(error))
+            # Another worker may have the key, and this one may get it back: it is tried again.
+            return {}, Outcome(OutcomeKind.REFUSED, error=f"The worker {self._worker} sent nothing: {error}")
 
     def _decide(self, each: Settlement, held: Held, now: datetime) -> Settled:
         # What the claim read of the route may be old: somebody may have repaired it, or found it broken, since.
@@ -235,9 +236,14 @@ def _failed(settlements: Sequence[Settlement]) -> dict[Destination, bool]:
 def _settled_breakers(
     in_time: Sequence[Settlement], standing: Mapping[Destination, Breaker], now: datetime
 ) -> dict[Destination, Breaker]:
-    """Return what the attempts make of their destinations' breakers, where that is anything."""
+    """Return what the attempts make of their destinations' breakers, where that is anything.
+
+    Where nothing was sent nobody answered: such an attempt says nothing of a destination.
+    """
     written: dict[Destination, Breaker] = {}
     for each in in_time:
+        if each.claimed.refusal is not None:
+            continue
         key = _destination(each.claimed)
         stands = written.get(key) or standing.get(key)
         if stands is not None and (after := breakers.after(each.outcome, stands, now)) is not None:
