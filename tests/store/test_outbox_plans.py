@@ -61,6 +61,7 @@ CASES = {
         **KEYS,
         "room": "ARRAY[4, 4, 4, 4]",
         "first_words": "ARRAY[1, 0, 4, 1]",
+        "in_flight_most": "ARRAY[4, 4, 4, 1]",
         "now": "now()",
         "most": "32",
         "worker": "'w'",

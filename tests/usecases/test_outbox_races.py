@@ -15,7 +15,7 @@ from tests.postroom import GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.model.operators import Role
 from luota_svc.model.routes import RouteKind
-from luota_svc.store import duties
+from luota_svc.store import deliveries, duties
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.usecases import routes
 
@@ -209,6 +209,41 @@ async def test_of_more_destinations_than_a_look_holds_those_that_must_wait_keep_
     assert sorted(claimed) == sorted(calm)
     assert looks <= 6
     assert claim.look_again_at > room.clock.now()
+
+
+@pytest.mark.parametrize(("in_flight_most", "flying", "taken"), [(4, 3, 1), (4, 4, 0), (4, 5, 0), (1, 1, 0), (1, 0, 1)])
+async def test_what_another_worker_claimed_while_a_look_went_on_is_counted(room, in_flight_most, flying, taken):
+    others = room.news(room.route(), 10, reason="test")
+    now = room.clock.now()
+    async with deliveries.outbox_transaction(room.installation.database) as transaction:
+        (found,) = await transaction.free_destinations(now, 8, after=deliveries.START)
+        assert found.in_flight == 0
+        # As the claim of another worker, whose COMMIT came after this look had begun.
+        room.world.rows(
+            "UPDATE deliveries SET state = 'sending', next_attempt_at = NULL, lease_until = now() + interval '45 s'"
+            " WHERE id = ANY(%s)",
+            others[:flying],
+        )
+        offered = deliveries.Room(found.key, in_flight_most, first_words=4, in_flight_most=in_flight_most)
+        rows = await transaction.take([offered], now, most=32, worker="w-1", lease_seconds=45.0)
+    assert len(rows) == taken
+
+
+@pytest.mark.parametrize("half_open", [False, True])
+async def test_workers_that_claim_at_once_never_pass_the_bulkhead(room, half_open):
+    room.news(room.route(per_second=100), 60, reason="test")
+    outboxes = [room.outbox(f"w-{number}") for number in range(3)]
+    most = 1 if half_open else 4
+    for _ in range(40):
+        if half_open:
+            room.world.rows(
+                "UPDATE destinations SET failures_in_row = 5, open_seconds = 30, open_until = %s", room.clock.now()
+            )
+        claims = await asyncio.gather(*(outbox.claim(32) for outbox in outboxes))
+        assert room.world.count("deliveries", "lease_until IS NOT NULL") <= most
+        for outbox, claim in zip(outboxes, claims, strict=True):
+            await outbox.release(claim.claimed)
+        room.pass_time(1)
 
 
 async def test_an_incident_with_a_long_past_is_read_in_a_few_rows(room):

@@ -122,6 +122,7 @@ class OutboxTransaction:
             **_keys([room.key for room in rooms]),
             "room": [room.most for room in rooms],
             "first_words": [room.first_words for room in rooms],
+            "in_flight_most": [room.in_flight_most for room in rooms],
             "now": now,
             "most": most,
             "worker": worker,

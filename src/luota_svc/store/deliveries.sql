@@ -148,11 +148,18 @@ SELECT count(*) AS gathered FROM follows
 -- name: take
 -- Claims the oldest due duties of destinations that are held, as many as each has room for, and among them no more first
 -- words than its pace lets go. Not of a route that has a word about the same incident in flight: it would come before
--- that one. Index: deliveries_waiting.
+-- that one. What is in flight is counted anew: the look that held the destinations may have begun before another worker's
+-- claim was committed. Indexes: deliveries_waiting, deliveries_in_flight.
 WITH chosen AS MATERIALIZED (
     SELECT d.id
-    FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[], %(room)s::int[], %(first_words)s::int[])
-        AS t (workspace_id, destination, room, first_words)
+    FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[], %(room)s::int[], %(first_words)s::int[],
+                %(in_flight_most)s::int[])
+        AS t (workspace_id, destination, room, first_words, in_flight_most)
+    CROSS JOIN LATERAL (
+        SELECT greatest(least(t.room, t.in_flight_most - count(*)), 0) AS room
+        FROM deliveries d
+        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.lease_until IS NOT NULL
+    ) free
     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(first.id), '{}') AS ids
         FROM (
@@ -180,7 +187,7 @@ WITH chosen AS MATERIALIZED (
             LIMIT 1
           ) IS NULL
         ORDER BY d.next_attempt_at, d.id
-        LIMIT t.room
+        LIMIT free.room
         FOR NO KEY UPDATE SKIP LOCKED
     ) d
     LIMIT %(most)s::int

@@ -29,11 +29,15 @@ class FreeDestination(NamedTuple):
 
 
 class Room(NamedTuple):
-    """How many duties may be claimed at a destination, and how many of them may be first words of something."""
+    """How many duties may be claimed at a destination, and how many of them may be first words of something.
+
+    Fewer where more are in flight by now than were at the look: with what is claimed, `in_flight_most` at the most.
+    """
 
     key: Destination
     most: int
     first_words: int
+    in_flight_most: int
 
 
 class Claims(NamedTuple):

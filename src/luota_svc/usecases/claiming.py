@@ -10,7 +10,7 @@ from luota_svc.model.alerts import Uncomposed
 from luota_svc.model.deliveries import DeliveryReason
 from luota_svc.model.destinations import Destination
 from luota_svc.rules.pace import after_message, pace
-from luota_svc.store.deliveries import Claims, FreeDestination, TakenRow
+from luota_svc.store.deliveries import Claims, FreeDestination, Room, TakenRow
 
 # In flight at one destination, over all workers: a receiver that hangs delays no other.
 IN_FLIGHT_MOST: Final = 4
@@ -31,6 +31,12 @@ class Plan(NamedTuple):
     first_words: int
     gather: bool
     goes_at: datetime | None
+    in_flight_most: int
+
+    @property
+    def as_room(self) -> Room:
+        """What the claim may take."""
+        return Room(self.destination.key, self.room, self.first_words, self.in_flight_most)
 
 
 class Look(NamedTuple):
@@ -54,7 +60,9 @@ def plan_for(destination: FreeDestination, now: datetime) -> Plan:
     next_second = destination.claimed_second + _SECOND if destination.claimed_second and this_second else None
     waits_for_rate = next_second if room <= 0 and destination.per_second <= spent else None
     if not destination.paced or not destination.waiting:
-        return Plan(destination, room, first_words=max(room, 0), gather=False, goes_at=waits_for_rate)
+        return Plan(
+            destination, room, max(room, 0), gather=False, goes_at=waits_for_rate, in_flight_most=in_flight_most
+        )
     paced = pace(destination.pace, waiting=destination.waiting, critical=destination.critical, now=now)
     held = paced.goes_at > now
     gather = paced.gather and not held and room > 0
@@ -65,6 +73,7 @@ def plan_for(destination: FreeDestination, now: datetime) -> Plan:
         first_words=0 if held else room if gather else 1,
         gather=gather,
         goes_at=paced.goes_at if held else waits_for_rate,
+        in_flight_most=in_flight_most,
     )
 
 

@@ -17,7 +17,6 @@ from luota_svc.store import deliveries
 from luota_svc.store.deliveries import (
     Held,
     OutboxTransaction,
-    Room,
     RouteWord,
     SettledRow,
     SettleWrites,
@@ -84,7 +83,7 @@ class Outbox:
             plans = [plan_for(destination, now) for destination in look.destinations]
             if crowded := [plan.destination.key for plan in plans if plan.gather]:
                 await transaction.gather(crowded, now)
-            rooms = [Room(plan.destination.key, plan.room, plan.first_words) for plan in plans if plan.room > 0]
+            rooms = [plan.as_room for plan in plans if plan.room > 0]
             rows = []
             if rooms:
                 rows = await transaction.take(rooms, now, most=most, worker=self._worker, lease_seconds=LEASE_SECONDS)
