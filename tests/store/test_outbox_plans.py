@@ -54,9 +54,9 @@ CASES = {
         "now": "now()",
         "most": "32",
         "crowd": "6",
-        "gather_most": "500",
+        "gather_most": "804",
     },
-    "gather": {**KEYS, "now": "now()", "most": "500"},
+    "gather": {**KEYS, "now": "now()", "most": "804", "named_most": "201"},
     "take": {
         **KEYS,
         "room": "ARRAY[4, 4, 4, 4]",

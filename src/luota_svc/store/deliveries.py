@@ -17,6 +17,7 @@ from luota_svc.model.routes import RouteKind, RouteState
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.database import Database, Unit
 from luota_svc.store.errors import translated
+from luota_svc.store.ingest import SQL as INGEST
 from luota_svc.store.outbox_rows import (
     Claims,
     FreeDestination,
@@ -58,11 +59,13 @@ _HOT = (
     "end_words", "insert_attempts", "write_routes", "make_due",
 )  # fmt: skip
 # Their names on a session are their own: the ingest's may stand there too.
-_TRIPS = RoundTrips({f"outbox_{name}": SQL[name] for name in _HOT})
+_TRIPS = RoundTrips({**{f"outbox_{name}": SQL[name] for name in _HOT}, "outbox_reissue": INGEST["reissue"]})
 
-# As many of a crowd are counted as decide anything (rules/pace), and as many gathered as one message can name.
+# As many of a crowd are counted as decide anything (rules/pace). One message names the gravest incident and two hundred
+# more (rules/alert), and four may go at once: of fewer gathered, the rest of a crowd would go beside them one by one.
 _CROWD = 6
-_GATHER_MOST = 500
+_NAMED_MOST = 201
+_GATHER_MOST = 4 * _NAMED_MOST
 # So many due duties tell their destinations themselves.
 _FRONT = 200
 _BEGIN, _COMMIT = ("begin", ()), ("commit", ())
@@ -110,7 +113,8 @@ class OutboxTransaction:
 
     async def gather(self, crowded: Collection[Destination], now: datetime) -> int:
         """Let one duty a route tell what several wait to tell; return how many were gathered into others."""
-        ((row,),) = await self._run(("gather", {**_keys(crowded), "now": now, "most": _GATHER_MOST}))
+        words = {**_keys(crowded), "now": now, "most": _GATHER_MOST, "named_most": _NAMED_MOST}
+        ((row,),) = await self._run(("gather", words))
         gathered: int = row[0]
         return gathered
 
@@ -160,7 +164,7 @@ class OutboxTransaction:
             ("with_words", {"ids": list(ids)}),
             ("lock_breakers", {**_keys(failed), "failed": list(failed.values())}),
         )
-        with_words = {row[0] for row in words}
+        with_words: dict[UUID, bool] = dict(words)
         return Loaded(
             held={
                 id_: Held(
@@ -173,6 +177,7 @@ class OutboxTransaction:
                     RouteState(route),
                     destination,
                     superseded=tells and id_ not in with_words,
+                    reduced=not with_words.get(id_, True),
                 )
                 for id_, state, token, fallback_at, failed_at, usable, route, destination, tells in duties
             },
@@ -185,7 +190,7 @@ class OutboxTransaction:
         The same attempt told again is kept once; what became final before stays as it is. Return the deliveries whose
         attempts were not kept before.
         """
-        calls: list[tuple[str, Mapping[str, Any]]] = []
+        calls: list[tuple[str, Mapping[str, Any] | Sequence[Any]]] = []
         if writes.breakers:
             calls.append(("write_breakers", _broken(writes.breakers)))
         if writes.settled:
@@ -199,6 +204,8 @@ class OutboxTransaction:
             calls.append(("deliver_late", late))
         if writes.final:
             calls.append(("end_words", {"ids": list(writes.final)}))
+        if writes.reduced:
+            calls.append(("reissue", (now, list(writes.reduced))))
         if writes.attempts:
             rows = [_attempt(each, late=each.claimed.id in writes.late) for each in writes.attempts]
             calls.append(("insert_attempts", _named(_ATTEMPTS, rows)))
@@ -210,7 +217,7 @@ class OutboxTransaction:
         told = (rows for (name, _), rows in zip(calls, results, strict=False) if name == "insert_attempts")
         return {row[0] for rows in told for row in rows}
 
-    async def _run(self, *calls: tuple[str, Mapping[str, Any] | tuple[()]]) -> list[list[tuple[Any, ...]]]:
+    async def _run(self, *calls: tuple[str, Mapping[str, Any] | Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
         sent = [(name if name == "commit" else f"outbox_{name}", words) for name, words in calls]
         if self._begun:
             return await _TRIPS.run(self._connection, sent)
@@ -247,12 +254,24 @@ async def take_over(
         "lease_seconds": lease_seconds,
         "fallback_seconds": fallback_seconds,
     }
-    return len(await unit.rows(SQL["take_over"], words))
+    freed = await unit.rows(SQL["take_over"], words)
+    await _reissue(unit, lost, now)
+    return len(freed)
 
 
 async def release(unit: Unit, leases: Mapping[UUID, int], now: datetime) -> None:
     """Give back what was claimed and not begun; a lease that passed to somebody else is left alone."""
-    await unit.run(SQL["release"], {"ids": list(leases), "tokens": list(leases.values()), "now": now})
+    words = {"ids": list(leases), "tokens": list(leases.values()), "now": now}
+    released = await unit.rows(SQL["release"], words)
+    # Behind the locks: whoever took words back meanwhile left these alone, for they were in flight.
+    await _reissue(unit, [row["id"] for row in released], now)
+    spent = [row["id"] for row in released if row["tells"]]
+    await unit.connection.execute(INGEST["cancel_spent"], (now, spent))
+
+
+async def _reissue(unit: Unit, ids: Collection[UUID], now: datetime) -> None:
+    """Let new duties tell what is left of these, which are held and wait, where a part was taken back meanwhile."""
+    await unit.connection.execute(INGEST["reissue"], (now, list(ids)))
 
 
 async def standing(unit: Unit, now: datetime) -> Standing:

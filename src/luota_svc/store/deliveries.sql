@@ -87,12 +87,13 @@ CROSS JOIN LATERAL (
 LIMIT %(most)s::int
 
 -- name: gather
--- Lets one duty of a route tell what several were to tell: news of what broke together, news of what ended together.
--- The others are cancelled and name it. What was frozen before (given back by a worker that stopped, told again by hand)
+-- Lets one duty of a route tell what several were to tell: news of what broke together, news of what ended together, in one
+-- message for as many incidents as one can name. The others are cancelled and name it. What was frozen before (given back by a worker that stopped, told again by hand)
 -- goes by itself: it can name nobody else. So does a word about an incident that the leader has named before. Index:
 -- deliveries_waiting.
 WITH due AS MATERIALIZED (
-    SELECT d.id, d.route_id, d.reason, d.severity_rank, d.first_failed_at, d.fallback_due_at
+    SELECT d.id, d.route_id, d.reason, d.severity_rank, d.first_failed_at, d.fallback_due_at,
+           (SELECT greatest(count(*), 1) FROM delivery_incidents di WHERE di.delivery_id = d.id) AS words
     FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[]) AS t (workspace_id, destination)
     CROSS JOIN LATERAL (
         SELECT d.id, d.route_id, d.reason, d.severity_rank, d.first_failed_at, d.fallback_due_at
@@ -104,14 +105,19 @@ WITH due AS MATERIALIZED (
         LIMIT %(most)s::int
         FOR NO KEY UPDATE SKIP LOCKED
     ) d
-), led AS (
-    SELECT id, severity_rank, first_failed_at, fallback_due_at,
-           first_value(id) OVER (PARTITION BY route_id, reason = 'resolved' ORDER BY (reason = 'opened') DESC, id) AS leader
+), parted AS (
+    SELECT *, (sum(words) OVER (PARTITION BY route_id, reason = 'resolved' ORDER BY (reason = 'opened') DESC, id) - 1)::int
+              / %(named_most)s::int AS message
     FROM due
+), led AS (
+    SELECT id, severity_rank, first_failed_at, fallback_due_at, first_value(id) OVER message AS leader,
+           sum(words) OVER message AS named
+    FROM parted
+    WINDOW message AS (PARTITION BY route_id, reason = 'resolved', message ORDER BY (reason = 'opened') DESC, id)
 ), follows AS (
     SELECT id, severity_rank, first_failed_at, fallback_due_at, leader
     FROM led
-    WHERE id <> leader AND NOT EXISTS (
+    WHERE id <> leader AND named <= %(named_most)s AND NOT EXISTS (
         SELECT 1
         FROM delivery_incidents mine
         JOIN delivery_incidents named ON named.delivery_id = led.leader AND named.incident_id = mine.incident_id
@@ -290,6 +296,7 @@ SET state = CASE WHEN d.first_failed_at IS NULL THEN 'pending' ELSE 'failed_retr
     worker = NULL
 FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS v (id, lease_token)
 WHERE d.id = v.id AND d.state = 'sending' AND d.lease_token = v.lease_token
+RETURNING d.id, d.reason IN ('opened', 'reminder', 'resolved', 'escalation', 'drill') AS tells
 
 -- name: lock_routes
 -- Holds routes before their duties: in this order an operator's change of a route takes them too.
@@ -307,9 +314,13 @@ ORDER BY d.id
 FOR NO KEY UPDATE OF d
 
 -- name: with_words
--- Names those that have something left to tell; a statement of its own, behind the locks: whoever took words back held
--- them, and the statement that waits sees the words as they were before.
-SELECT delivery_id FROM delivery_incidents WHERE delivery_id = ANY(%(ids)s::uuid[]) GROUP BY delivery_id HAVING bool_or(live)
+-- Names those that have something left to tell, and whether it is all of it; a statement of its own, behind the locks:
+-- whoever took words back held them, and the statement that waits sees the words as they were before.
+SELECT delivery_id, bool_and(live) AS all_of_it
+FROM delivery_incidents
+WHERE delivery_id = ANY(%(ids)s::uuid[])
+GROUP BY delivery_id
+HAVING bool_or(live)
 
 -- name: lock_breakers
 -- Holds the breakers that something may have to be written to: of those that failed now, and of those that failed lately.
