@@ -101,6 +101,7 @@ HOT = {
     ),
     "lock_told": (lambda n: [ids("i", min(n, 20))], {"delivery_incidents_one_live", "deliveries_pkey"}),
     "end_live": (lambda n: [ids("d", min(n, 20)), ids("i", min(n, 20))], {"delivery_incidents_of_incident"}),
+    "reissue": (lambda n: ["now()", ids("d", min(n, 20))], {"deliveries_pkey", "delivery_incidents_pkey"}),
     "cancel_spent": (lambda n: ["now()", ids("d", min(n, 20))], {"deliveries_pkey", "delivery_incidents_pkey"}),
 }
 

@@ -41,7 +41,9 @@ _NEXT_OF_ALERT: Final = {
 def next_action(delivery: Delivery) -> str:
     """Return what an operator should do next about a delivery, in one sentence."""
     if delivery.gathered_into is not None:
-        return f"Nothing here: delivery {delivery.gathered_into} tells it together with others."
+        # What was gathered lists nothing any more.
+        how = "tells what is left of it" if delivery.incident_ids else "tells it together with others"
+        return f"Nothing here: delivery {delivery.gathered_into} {how}."
     return _NEXT_OF_STATE[delivery.state]
 
 

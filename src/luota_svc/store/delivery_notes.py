@@ -34,6 +34,7 @@ class Unnoted(NamedTuple):
     next_attempt_at: datetime | None
     last_error: str | None
     request_id: str | None
+    gathered_into: UUID | None
 
 
 async def find_due(unit: Unit, most: int) -> list[UUID]:
@@ -70,6 +71,7 @@ async def hold(unit: Unit, delivery_ids: Collection[UUID]) -> list[Unnoted]:
             row["next_attempt_at"],
             row["last_error"],
             row["request_id"],
+            row["gathered_into"],
         )
         for row in await unit.rows(SQL["hold"], {"ids": list(delivery_ids)})
     ]

@@ -31,7 +31,8 @@ SELECT id, event_count FROM incidents WHERE id = ANY(%(ids)s::uuid[]) ORDER BY i
 
 -- name: hold
 -- Holds deliveries that no timeline speaks of yet, as they stand now.
-SELECT d.id, d.reason, d.state, d.next_attempt_at, d.last_error, d.request_id, r.name AS route_name
+SELECT d.id, d.reason, d.state, d.next_attempt_at, d.last_error, d.request_id, d.gathered_into,
+       r.name AS route_name
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = ANY(%(ids)s::uuid[]) AND d.unnoted AND d.state <> 'sending'

@@ -46,7 +46,9 @@ async def write(unit: Unit, *, new: Sequence[NewDuty], ended: Sequence[tuple[UUI
     """Take back words, each a (delivery, incident), and write new duties, whose (incident, route) those free."""
     if ended:
         await unit.connection.execute(SQL["end_live"], _columns(ended))
-        await unit.connection.execute(SQL["cancel_spent"], (now, [delivery_id for delivery_id, _ in ended]))
+        deliveries = [delivery_id for delivery_id, _ in ended]
+        await unit.connection.execute(SQL["reissue"], (now, deliveries))
+        await unit.connection.execute(SQL["cancel_spent"], (now, deliveries))
     if new:
         told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in new]
         await unit.connection.execute(SQL["insert_deliveries"], _columns([duty[:-2] for duty in new]))

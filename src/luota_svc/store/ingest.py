@@ -286,7 +286,9 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
             yield name, [*_columns(rows), len(rows)] if name in guarded else _columns(rows)
     if writes.ended:
         yield "end_live", _columns(writes.ended)
-        yield "cancel_spent", (now, [delivery_id for delivery_id, _ in writes.ended])
+        ended = [delivery_id for delivery_id, _ in writes.ended]
+        yield "reissue", (now, ended)
+        yield "cancel_spent", (now, ended)
     if writes.duties:
         yield "insert_deliveries", _columns([duty[:-2] for duty in writes.duties])
         yield "insert_delivery_incidents", _columns(told)

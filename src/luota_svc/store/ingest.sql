@@ -332,6 +332,52 @@ FROM named
 JOIN held ON held.id = named.delivery_id
 WHERE di.delivery_id = named.delivery_id AND di.incident_id = named.incident_id
 
+-- name: reissue
+-- Ends waiting duties whose frozen words name an incident that was taken back, and has a new duty each tell the rest,
+-- composed anew: what was sent under one id never changes. It goes on where the old one stood, as nobody's first word. They
+-- are held. Its id sorts behind the old one's. Indexes: deliveries_pkey, delivery_incidents_pkey.
+WITH stale AS MATERIALIZED (
+    SELECT d.id, t.now,
+           overlay(overlay(gen_random_uuid()::text PLACING '7' FROM 15)
+                   PLACING regexp_replace(lpad(to_hex((extract(epoch FROM t.now) * 1000)::bigint), 12, '0'), '(.{8})', '\1-')
+                   FROM 1)::uuid AS new_id
+    FROM deliveries d
+    CROSS JOIN (SELECT %b::timestamptz AS now) t
+    WHERE d.id = ANY(%b::uuid[]) AND d.state IN ('pending', 'failed_retrying') AND d.content IS NOT NULL
+      AND EXISTS (SELECT FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live)
+      AND EXISTS (
+        SELECT FROM delivery_incidents di
+        WHERE di.delivery_id = d.id AND NOT di.live
+          AND position(convert_to(di.incident_id::text, 'UTF8') IN d.content) > 0
+      )
+), ended AS (
+    UPDATE deliveries d
+    SET state = 'cancelled', settled_at = s.now, next_attempt_at = NULL, fallback_due_at = NULL, gathered_into = s.new_id,
+        unnoted = true
+    FROM stale s
+    WHERE d.id = s.id
+), untold AS (
+    UPDATE delivery_incidents di
+    SET live = false
+    FROM stale s
+    WHERE di.delivery_id = s.id AND di.live
+    RETURNING s.new_id, di.incident_id, di.route_id, di.sequence
+), named AS (
+    -- It reads what the statement above gives back: one live duty per incident and route at every moment.
+    INSERT INTO delivery_incidents (delivery_id, incident_id, route_id, sequence, live)
+    SELECT new_id, incident_id, route_id, sequence, true FROM untold
+)
+INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
+                        next_attempt_at, due_at, attempt_count, deferral_count, lost_count, first_failed_at,
+                        fallback_due_at, last_error, recipients, replay_of, request_id, traceparent,
+                        first_attempt_traceparent, unnoted)
+SELECT s.new_id, d.workspace_id, d.route_id, d.destination, d.reason, d.state, d.severity_rank, d.created_at, d.expires_at,
+       d.next_attempt_at, d.due_at, d.attempt_count, d.deferral_count, d.lost_count, d.first_failed_at,
+       d.fallback_due_at, d.last_error, d.recipients, d.replay_of, d.request_id, d.traceparent,
+       d.first_attempt_traceparent, d.state = 'failed_retrying'
+FROM stale s
+JOIN deliveries d ON d.id = s.id
+
 -- name: cancel_spent
 -- Ends waiting duties of which every word was taken back; one that lists other incidents too goes on.
 UPDATE deliveries d

@@ -89,6 +89,8 @@ class Held(NamedTuple):
     # Where the route leads now.
     destination: bytes
     superseded: bool
+    # A part of what it tells was taken back.
+    reduced: bool
 
 
 class SettledRow(NamedTuple):
@@ -144,6 +146,8 @@ class SettleWrites(NamedTuple):
     delivered_late: Mapping[UUID, str | None]
     # Those whose words about incidents end.
     final: Collection[UUID]
+    # Those that wait for another attempt, though a part of what they tell was taken back.
+    reduced: Collection[UUID]
     attempts: Sequence[Settlement]
     late: Collection[UUID]
     routes: Collection[RouteWord]

@@ -98,14 +98,20 @@ def claims_of(plans: Sequence[Plan], rows: Sequence[TakenRow], now: datetime) ->
         spent = len(here) + (destination.claimed_in_second if this_second else 0)
         stands = destination.pace
         for row in here:
-            if row.reason in _TOLD and row.content is None:
+            if _is_first_word(row):
                 stands = after_message(stands, gathered=destination.waiting if plan.gather else 1, now=now)
         claims.append(Claims(destination.key, began_at, spent, stands))
     return claims
 
 
+def _is_first_word(row: TakenRow) -> bool:
+    """Tell whether the pace counts it; one that was attempted goes on for another, of which a part was taken back."""
+    attempted = row.attempt_count + row.deferral_count + row.lost_count > 0
+    return row.reason in _TOLD and row.content is None and not attempted
+
+
 def uncomposed(row: TakenRow) -> Uncomposed:
-    """Return what is to be composed for a duty that was never attempted."""
+    """Return what is to be composed for a duty of which nothing was sent."""
     return Uncomposed(
         id=row.id,
         workspace_id=row.workspace_id,

@@ -122,6 +122,7 @@ class Outbox:
                 settled=[_row(*each, now) for each in decided],
                 delivered_late=accepted,
                 final=[*final, *accepted],
+                reduced=[each.claimed.id for each, stood, settled in decided if stood.reduced and _waits(settled)],
                 attempts=settlements,
                 late={each.claimed.id for each in late},
                 routes=_route_words(decided, [each for each in late if _leads_there(each, held)]),
@@ -211,6 +212,10 @@ def _holds(each: Settlement, held: Mapping[UUID, Held]) -> bool:
     return (
         stands is not None and stands.state is DeliveryState.SENDING and stands.lease_token == each.claimed.lease_token
     )
+
+
+def _waits(settled: Settled) -> bool:
+    return settled.state not in _FINAL
 
 
 def _leads_there(each: Settlement, held: Mapping[UUID, Held]) -> bool:

@@ -88,6 +88,8 @@ def _in_words(delivery: Unnoted) -> str:
     words = delivery.state.value
     if delivery.state is DeliveryState.FAILED_RETRYING and delivery.next_attempt_at is not None:
         words += f", next attempt {instant_text(delivery.next_attempt_at)}"
+    if delivery.gathered_into is not None:
+        words += f", delivery {delivery.gathered_into} tells what is left of it"
     failed = delivery.state in {DeliveryState.FAILED_RETRYING, DeliveryState.FAILED_TERMINAL}
     if failed and delivery.last_error:
         # A provider's own words; it may have repeated a secret of the call.
