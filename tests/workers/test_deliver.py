@@ -11,11 +11,13 @@ import pytest
 from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, post_room
 
 from luota_svc.clock import RealClock
-from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind
+from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind, Settlement
 from luota_svc.model.errors import Unavailable
 from luota_svc.model.routes import RouteKind
 from luota_svc.store.wake import Bell, Ear
 from luota_svc.telemetry.tracing_setup import build_tracing
+from luota_svc.usecases.deliveries import LEASE_SECONDS
+from luota_svc.workers import deliver
 from luota_svc.workers.deliver import Deliverer, Hooks
 
 PATIENCE = 15.0
@@ -185,6 +187,66 @@ async def test_a_result_is_settled_however_often_the_database_is_away(room):
     async with working(deliverer(room, receiver, outbox=flaky)):
         await until(lambda: room.delivery(duty)["state"] == "delivered")
     assert (flaky.away, len(receiver.heard)) == (0, 1)
+
+
+class Unwritable:
+    """An outbox that can't write some results, and remembers what it was asked to write."""
+
+    def __init__(self, room: PostRoom, refuses: Callable[[Settlement], bool]) -> None:
+        self._outbox = room.outbox()
+        self._refuses = refuses
+        self.asked: list[list[Outcome]] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._outbox, name)
+
+    async def settle(self, settlements) -> None:
+        self.asked.append([each.outcome for each in settlements])
+        if any(self._refuses(each) for each in settlements):
+            raise ValueError("no such value")
+        await self._outbox.settle(settlements)
+
+
+async def test_a_result_that_cannot_be_written_is_written_without_its_words_and_harms_no_other(room):
+    receiver = Receiver(lambda dispatch: odd if "odd" in dispatch.target["url"] else TOOK_IT)
+    odd = Outcome(OutcomeKind.DELIVERED, http_status=202, provider_id="odd", reply="odd")
+    outbox = Unwritable(room, lambda each: each.outcome.reply == "odd")
+    for name in ("odd", "b", "c"):
+        room.news(room.route(f"https://hooks.example/{name}"))
+    async with working(deliverer(room, receiver, outbox=outbox)):
+        await until(lambda: room.states() == {"delivered": 3})
+    assert len(receiver.heard) == 3
+    assert [Outcome(OutcomeKind.DELIVERED, http_status=202)] in outbox.asked
+
+
+async def test_a_result_that_cannot_be_written_even_so_is_given_up_and_the_worker_goes_on(room):
+    outbox = Unwritable(room, lambda each: each.claimed.id == duty)
+    receiver = Receiver()
+    (duty,) = room.news(room.route())
+    async with working(deliverer(room, receiver, outbox=outbox)):
+        await until(lambda: len(outbox.asked) == 2)
+        (other,) = room.news(room.route("https://hooks.example/b"))
+        await until(lambda: room.delivery(other)["state"] == "delivered")
+    assert outbox.asked[:2] == [[TOOK_IT], [Outcome(OutcomeKind.DELIVERED, http_status=200)]]
+    assert (len(outbox.asked), room.delivery(duty)["state"]) == (3, "sending")
+
+
+async def test_a_result_is_told_again_long_before_its_lease_ends_however_long_the_database_is_away(room, monkeypatch):
+    class Away(Unwritable):
+        async def settle(self, settlements) -> None:
+            if len(self.asked) < 12:
+                self.asked.append([])
+                raise Unavailable("away")
+            await super().settle(settlements)
+
+    # Everything else goes on at its own pace, which would make of twelve pauses 41 s.
+    monkeypatch.setattr(deliver, "_FAILURE_SECONDS", 0.01)
+    monkeypatch.setattr(deliver, "_FAILURE_SECONDS_MAX", 60.0)
+    assert deliver._UNSETTLED_SECONDS_MAX < LEASE_SECONDS / 40
+    monkeypatch.setattr(deliver, "_UNSETTLED_SECONDS_MAX", 0.04)
+    (duty,) = room.news(room.route())
+    async with working(deliverer(room, Receiver(), outbox=Away(room, lambda _: False))):
+        await until(lambda: room.delivery(duty)["state"] == "delivered")
 
 
 async def test_a_result_is_kept_whatever_goes_wrong_in_telling_of_it(room):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from luota_svc.model.deliveries import Claimed, Dispatch, Outcome, OutcomeKind, Settlement
@@ -31,6 +31,8 @@ _LOOK_SECONDS_LEAST: Final = 0.005
 _TAKE_OVER_SECONDS: Final = 5.0
 _FAILURE_SECONDS: Final = 0.25
 _FAILURE_SECONDS_MAX: Final = 5.0
+# A result is told again sooner: its lease runs on meanwhile.
+_UNSETTLED_SECONDS_MAX: Final = 1.0
 # A provider bounds itself at 15 s; one that does not is ended well before its lease is.
 _ATTEMPT_SECONDS_MOST: Final = 20.0
 _LOG = logging.getLogger(__name__)
@@ -287,8 +289,11 @@ class Deliverer:
         return batch
 
     async def _settle(self, batch: list[Settlement]) -> None:
-        """Write until it is written: a result that is lost is a duplicate."""
-        pause = _FAILURE_SECONDS
+        """Write until it is written: a result that is lost is a duplicate.
+
+        One that can't be written is written once more without any words of its provider's, and given up then.
+        """
+        pause, bare = _FAILURE_SECONDS, False
         while True:
             try:
                 await self._outbox.settle(batch)
@@ -300,12 +305,17 @@ class Deliverer:
                     for one in batch:
                         await self._settle([one])
                     return
-                # Its lease runs out, and it is attempted again.
-                return
+                if bare:
+                    # Its lease runs out, and it is attempted again.
+                    return
+                outcome = batch[0].outcome
+                batch = [replace(batch[0], outcome=Outcome(outcome.kind, http_status=outcome.http_status))]
+                bare = True
+                continue
             else:
                 return
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _FAILURE_SECONDS_MAX)
+            pause = min(2 * pause, _UNSETTLED_SECONDS_MAX)
 
 
 def _tell(claimed: Claimed, outcome: Outcome, took: float, span: Span) -> None:
