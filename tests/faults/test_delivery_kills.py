@@ -18,11 +18,11 @@ _START_SECONDS = 15.0
 
 
 def count(full: bool) -> int:  # noqa: FBT001 - the fixture's own value
-    return 240 if full else 36
+    return 240 if full else 24
 
 
 def kills(full: bool) -> int:  # noqa: FBT001 - the fixture's own value
-    return 6 if full else 2
+    return 6 if full else 1
 
 
 async def kill(post: Post, worker: Worker, *, full: bool) -> int:

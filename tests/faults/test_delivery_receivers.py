@@ -115,9 +115,11 @@ async def test_receivers_that_drip_flood_or_bomb_cost_their_own_alert_alone(data
     ):
         await post.until_ended(post.duties(receiver, each, prefix="warm-"), 15)
         before = worker.resident_mib()
+        # Whoever drips takes an attempt's whole 15 s: at full size.
+        ports = [flooding, flooding_head, bombing, *([dripping, dripping_head] if full else [])]
         bad = {
             port: [post.news(post.route(f"http://127.0.0.1:{port}/{number}"))[0] for number in range(each)]
-            for port in (dripping, dripping_head, flooding, flooding_head, bombing)
+            for port in ports
         }
         began = time.monotonic()
         good = post.duties(receiver, each)
@@ -131,7 +133,8 @@ async def test_receivers_that_drip_flood_or_bomb_cost_their_own_alert_alone(data
         note(f"{before:.0f} MiB before, {growth:+.1f} MiB after {len(every)} of them")
         assert growth < 40
         told = {port: {outcome for outcome, _ in outcomes(post, duties)} for port, duties in bad.items()}
-        assert told[dripping] == told[dripping_head] == {"timed_out"}
+        if full:
+            assert told[dripping] == told[dripping_head] == {"timed_out"}
         # Its status says that it took the alert; the rest is not read.
         assert told[flooding] == told[bombing] == {"delivered"}
         assert told[flooding_head] <= {"failed", "unreachable"}
