@@ -66,6 +66,7 @@ def settled(each: Claimed, kind: OutcomeKind, retry_after: int | None = None, **
         "retargeted": False,
         "first_failed_at": None,
         "fallback_due_at": None,
+        "held_since": None,
     }
     return settle(each, Outcome(kind, error="no", retry_after_seconds=retry_after), **{**settings, **words})
 
@@ -215,6 +216,19 @@ def test_after_a_lost_attempt_the_ten_minutes_count_from_that():
     assert settled(claimed(), OutcomeKind.FAILED, first_failed_at=lost_at).fallback_due_at == NOW + timedelta(minutes=8)
 
 
+@pytest.mark.parametrize(("held_for", "told_in"), [(-1, 10), (0, 10), (9, 1), (10, 0), (25, 0)])
+def test_behind_an_open_breaker_the_ten_minutes_count_from_when_it_was_due(held_for, told_in):
+    held = {"held_since": NOW - timedelta(minutes=held_for)}
+
+    assert settled(claimed(), OutcomeKind.FAILED, **held).fallback_due_at == NOW + timedelta(minutes=told_in)
+
+    # What stands there is never pushed later, and who was told is not told again.
+    stands = {"first_failed_at": NOW, "fallback_due_at": NOW + timedelta(seconds=1)}
+    assert settled(claimed(), OutcomeKind.FAILED, **held, **stands).fallback_due_at == stands["fallback_due_at"]
+    told = {"first_failed_at": NOW - timedelta(minutes=11), "fallback_due_at": None}
+    assert settled(claimed(), OutcomeKind.FAILED, **held, **told).fallback_due_at is None
+
+
 def test_whoever_was_told_once_that_it_fails_is_not_told_again_before_its_end():
     told = {"first_failed_at": NOW - timedelta(minutes=11), "fallback_due_at": None}
 
@@ -240,7 +254,7 @@ def test_what_came_of_an_attempt_says_nothing_about_where_its_route_leads_now(ki
 
 def test_an_outcome_without_a_sentence_still_says_what_it_was():
     words = {"jitter": 0.5, "delays": DELAYS, "superseded": False, "route_usable": True, "retargeted": False}
-    stands = {"first_failed_at": None, "fallback_due_at": None}
+    stands = {"first_failed_at": None, "fallback_due_at": None, "held_since": None}
 
     assert settle(claimed(), Outcome(OutcomeKind.TIMED_OUT), now=NOW, **words, **stands).last_error == "timed_out"
 
@@ -261,7 +275,7 @@ def test_whatever_providers_answer_a_delivery_ends_in_time_and_in_order(outcomes
     for kind, retry_after in outcomes:
         calls.append(now)
         outcome = Outcome(kind, retry_after_seconds=retry_after)
-        words = {"superseded": False, "route_usable": True, "retargeted": False}
+        words = {"superseded": False, "route_usable": True, "retargeted": False, "held_since": None}
         result = settle(each, outcome, now=now, jitter=jitter, delays=delays, **words, **stands)
         assert (result.next_attempt_at is not None) == (result.state is RETRYING)
         if result.state is not RETRYING:

@@ -224,6 +224,7 @@ async def test_timelines_say_who_tells_the_rest(room):
     route, over, open_one = room.route(name="Ops"), room.incident(), room.incident()
     duty = room.duty(route, over, open_one)
     await room.work(room.outbox(), OVERLOADED)
+    room.pass_time(1)
     await take_back(room, (duty, over))
     new = successor(room, duty)
     assert await note_deliveries(room.installation) == 2

@@ -313,5 +313,44 @@ async def test_what_waits_behind_an_open_breaker_is_told_to_somebody_else_ten_mi
         (probe,) = [each for each in (await room.outbox().claim(32)).claimed if each.route_id == dead]
         await room.settle(room.outbox(), OVERLOADED, probe)
         row = room.delivery(probe.id)
-        assert row["fallback_due_at"] == room.clock.now() + timedelta(minutes=10)
+        assert row["fallback_due_at"] == room.clock.now()
         assert {room.delivery(each)["gathered_into"] for each in late} == {probe.id}
+
+
+@pytest.mark.parametrize("how", ["it fails", "its worker is lost"])
+async def test_what_an_open_breaker_held_and_then_fails_is_told_ten_minutes_after_it_was_due(database_url, how):
+    async with post_room(database_url) as room:
+        dead = room.route("https://hooks.example/dead-0123456789")
+        room.route("https://hooks.example/fallback-0123456789", fallback=True)
+        open_until = room.clock.now() + timedelta(minutes=9)
+        breaker = "UPDATE destinations SET failures_in_row = 9, open_until = %s, open_seconds = 900"
+        room.world.rows(
+            f"{breaker} WHERE destination = (SELECT destination FROM alert_routes WHERE id = %s)", open_until, dead
+        )
+        (held,) = room.news(dead)
+        told_at = room.clock.now() + timedelta(minutes=10)
+        room.pass_time(541)
+        outbox = room.outbox()
+        (probe,) = (await outbox.claim(32)).claimed
+        if how == "it fails":
+            await room.settle(outbox, OVERLOADED, probe)
+        else:
+            room.lose_lease(held)
+            await outbox.take_over()
+        assert (probe.id, room.delivery(held)["fallback_due_at"]) == (held, told_at)
+        room.pass_time(59)
+        assert await tell_fallbacks(room.installation) == 1
+        (told,) = failures(room.world)
+        assert told["about_route_id"] == dead
+
+
+async def test_a_lost_attempt_pushes_nothing_later_that_stands_on_its_row(database_url):
+    async with post_room(database_url) as room:
+        told_at = room.clock.now() + timedelta(minutes=1)
+        # As a duty stands that gathered others, of which somebody is to be told.
+        (duty,) = room.news(room.route(), fallback_due_at=told_at)
+        outbox = room.outbox()
+        await outbox.claim(32)
+        room.lose_lease(duty)
+        assert await outbox.take_over() == 1
+        assert room.delivery(duty)["fallback_due_at"] == told_at

@@ -78,11 +78,13 @@ def settle(
     retargeted: bool,
     first_failed_at: datetime | None,
     fallback_due_at: datetime | None,
+    held_since: datetime | None,
 ) -> Settled:
     """Decide what an attempt makes of its delivery; total: every outcome in every situation has an answer.
 
     `delays` are the seconds before each attempt, the first one included: as many attempts as delays. `jitter` is in
-    [0, 1). `first_failed_at` and `fallback_due_at` are what stands on the row. `superseded`: nothing of it is left to
+    [0, 1). `first_failed_at` and `fallback_due_at` are what stands on the row. `held_since`: when it was due,
+    where an open breaker stood before it; from then on nothing arrived. `superseded`: nothing of it is left to
     tell. `retargeted`: the route led elsewhere when the attempt began; what came of that says nothing about where it
     leads now, and a failure spends nothing there. A lost attempt is settled by whoever takes over, and counts as any
     other failure if it is told here.
@@ -119,7 +121,7 @@ def settle(
         attempt_count=spent,
         deferral_count=claimed.deferral_count + (1 if defers else 0),
         last_error=_ROUTE_GONE if reason is SettledReason.ROUTE_GONE else outcome.error or outcome.kind.value,
-        fallback_due_at=_fallback(claimed, state, first_failed_at, fallback_due_at, now),
+        fallback_due_at=_fallback(claimed, state, first_failed_at, fallback_due_at, held_since, now),
         route_state=None if retargeted else _route_state(claimed, outcome, route_usable=route_usable),
     )
 
@@ -182,6 +184,7 @@ def _fallback(
     state: DeliveryState,
     first_failed_at: datetime | None,
     fallback_due_at: datetime | None,
+    held_since: datetime | None,
     now: datetime,
 ) -> datetime | None:
     if claimed.reason in _WITHOUT_FALLBACK or state is DeliveryState.CANCELLED:
@@ -190,6 +193,9 @@ def _fallback(
         return now
     if fallback_due_at is not None:
         return fallback_due_at
+    if first_failed_at is None and held_since is not None:
+        # Nobody was told yet, however long ago that was to happen.
+        return max(now, min(now, held_since) + FALLBACK_AFTER)
     due_at = (first_failed_at or now) + FALLBACK_AFTER
     # Past that instant nothing stands on the row because somebody else was told already.
     return due_at if due_at > now else None

@@ -252,7 +252,11 @@ WITH lost AS MATERIALIZED (
            d.lost_count + 1 >= %(lost_most)s::int AS ends,
            d.reason IN ('opened', 'reminder', 'resolved', 'escalation', 'drill')
                AND NOT coalesce((SELECT bool_or(di.live) FROM delivery_incidents di WHERE di.delivery_id = d.id), false)
-               AS spent
+               AS spent,
+           EXISTS (
+               SELECT FROM destinations t
+               WHERE t.workspace_id = d.workspace_id AND t.destination = d.destination AND t.open_until IS NOT NULL
+           ) AS held
     FROM deliveries d
     WHERE d.id = ANY(%(ids)s::uuid[]) AND d.lease_until IS NOT NULL
 ), kept AS (
@@ -278,8 +282,13 @@ SET state = CASE WHEN lost.spent THEN 'cancelled' WHEN lost.ends THEN 'failed_te
     first_failed_at = coalesce(d.first_failed_at, %(now)s),
     fallback_due_at = CASE WHEN d.reason IN ('test', 'drill', 'route_failure') OR lost.spent THEN NULL
                            WHEN lost.ends THEN %(now)s::timestamptz
-                           WHEN d.first_failed_at IS NULL
-                               THEN %(now)s::timestamptz + make_interval(secs => %(fallback_seconds)s)
+                           -- Not later than what stands there, nor than it was held by an open breaker (rules/retry).
+                           WHEN d.first_failed_at IS NULL THEN least(
+                               d.fallback_due_at,
+                               %(now)s::timestamptz + make_interval(secs => %(fallback_seconds)s),
+                               CASE WHEN lost.held THEN
+                                   greatest(%(now)s, coalesce(d.due_at, d.created_at) + make_interval(secs => %(fallback_seconds)s))
+                               END)
                            ELSE d.fallback_due_at END,
     last_error = 'The worker was gone before it said what became of the attempt; it may have arrived',
     unnoted = true

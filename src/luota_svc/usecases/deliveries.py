@@ -113,7 +113,8 @@ class Outbox:
             in_time = [each for each in settlements if _holds(each, held)]
             late = [each for each in settlements if not _holds(each, held)]
             decided = [
-                (each, held[each.claimed.id], self._decide(each, held[each.claimed.id], now)) for each in in_time
+                (each, held[each.claimed.id], self._decide(each, held[each.claimed.id], standing, now))
+                for each in in_time
             ]
             accepted = {e.claimed.id: e.outcome.provider_id for e in late if e.outcome.kind is OutcomeKind.DELIVERED}
             final = [each.claimed.id for each, _, settled in decided if settled.state in _FINAL]
@@ -190,9 +191,11 @@ class Outbox:
             # Another worker may have the key, and this one may get it back: it is tried again.
             return {}, Outcome(OutcomeKind.REFUSED, error=f"The worker {self._worker} sent nothing: {error}")
 
-    def _decide(self, each: Settlement, held: Held, now: datetime) -> Settled:
+    def _decide(self, each: Settlement, held: Held, standing: Mapping[Destination, Breaker], now: datetime) -> Settled:
         # What the claim read of the route may be old: somebody may have repaired it, or found it broken, since.
         claimed = each.claimed._replace(route_state=held.route_state)
+        breaker = standing.get(_destination(each.claimed))
+        was_open = breaker is not None and breaker.open_until is not None
         return settle(
             claimed,
             each.outcome,
@@ -204,6 +207,7 @@ class Outbox:
             retargeted=held.destination != each.claimed.destination,
             first_failed_at=held.first_failed_at,
             fallback_due_at=held.fallback_due_at,
+            held_since=claimed.due_at if was_open else None,
         )
 
 
