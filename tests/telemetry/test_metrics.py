@@ -60,6 +60,18 @@ def test_everything_told_is_shown():
     assert shown["process_resident_memory_bytes",] > 1_000_000
 
 
+def test_how_the_outbox_stands_is_not_shown_before_somebody_read_it():
+    metrics = Metrics()
+    names = ("luota_delivery_oldest_due_seconds", "luota_deliveries_waiting", "luota_delivery_breakers")
+    assert not any(name.startswith(names) for name, *_ in values(metrics))
+    metrics.outbox(oldest_due_seconds=0, waiting=0, breakers_open=0, breakers_half_open=0)
+    metrics.outbox(oldest_due_seconds=7.5, waiting=3, breakers_open=1, breakers_half_open=0)
+    shown = values(metrics)
+    assert shown["luota_delivery_oldest_due_seconds",] == 7.5
+    assert shown["luota_deliveries_waiting",] == 3
+    assert shown["luota_delivery_breakers", ("state", "open")] == 1
+
+
 def test_redis_back_clears_the_gauge_and_keeps_the_count():
     metrics = Metrics()
     for degraded in (True, False, True, False):

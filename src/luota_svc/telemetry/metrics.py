@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -102,7 +103,13 @@ class Metrics:
             self._delivery_wait.observe(waited)
 
     def outbox(self, *, oldest_due_seconds: float, waiting: int, breakers_open: int, breakers_half_open: int) -> None:
-        """Set how the outbox stands; what waits is counted up to 10,001."""
+        """Set how the outbox stands; what waits is counted up to 10,001. Before it was read none of it is shown."""
+        with self._outbox_lock:
+            if not self._outbox_shown:
+                # A 0 of nobody who looked would say that nothing waits.
+                self.registry.register(self._oldest_due)
+                self.registry.register(self._waiting)
+                self._outbox_shown = True
         self._oldest_due.set(oldest_due_seconds)
         self._waiting.set(waiting)
         self._breakers.labels("open").set(breakers_open)
@@ -181,15 +188,16 @@ class Metrics:
         self._delivery_wait = self._histogram(
             names.METRIC_DELIVERY_WAIT_SECONDS, "Time from when a duty was due to its first attempt.", _WAITED_BUCKETS
         )
+        self._outbox_lock, self._outbox_shown = threading.Lock(), False
         self._oldest_due = Gauge(
-            names.METRIC_OLDEST_DUE_SECONDS, "For how long the oldest duty has been due.", registry=self.registry
+            names.METRIC_OLDEST_DUE_SECONDS, "For how long the oldest duty has been due.", registry=None
         )
         self._route_failures_untold = Counter(
             names.METRIC_ROUTE_FAILURES_UNTOLD,
             "Failing routes that nobody was left to tell of.",
             registry=self.registry,
         )
-        self._waiting = Gauge(names.METRIC_DELIVERIES_WAITING, "Duties that wait.", registry=self.registry)
+        self._waiting = Gauge(names.METRIC_DELIVERIES_WAITING, "Duties that wait.", registry=None)
         self._breakers = Gauge(
             names.METRIC_BREAKERS, "Destinations whose breaker is not closed.", ("state",), registry=self.registry
         )
