@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.doors.case import Case
-from tests.doors.cases_refusals import NOT_FOUND, invalid
+from tests.doors.refusal_words import NOT_FOUND, invalid
 
 STALE: Final[dict[str, Any]] = {
     "status": 409,
