@@ -6,10 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from tests.providers.email_alerts import DELIVERY, frozen, opened
-from tests.providers.mail_servers import (
-    Mailroom,
-    real_server,
-)
+from tests.providers.mail_servers import Mailroom, real_server
 
 from luota_svc.clock import StubClock
 from luota_svc.model.deliveries import DeliveryReason, Dispatch

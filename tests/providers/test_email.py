@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.providers.email_desk import AINO, OLGA, TIMO, dispatch_of, told
-from tests.providers.mail_servers import (
-    Mailroom,
-)
+from tests.providers.mail_servers import Mailroom
 
 from luota_svc.model.deliveries import OutcomeKind
 

@@ -7,10 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.providers.email_alerts import DELIVERY, INCIDENT, opened, resolved, test_alert
 from tests.providers.email_desk import dispatch_of, provider_of, told
-from tests.providers.mail_servers import (
-    Mailroom,
-    real_server,
-)
+from tests.providers.mail_servers import Mailroom, real_server
 
 from luota_svc.clock import StubClock
 from luota_svc.model.deliveries import OutcomeKind

@@ -3,14 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.rules.alert_facts import (
-    MONITOR,
-    at,
-    facts,
-    id_of,
-    incident,
-    missed_backup,
-)
+from tests.rules.alert_facts import MONITOR, at, facts, id_of, incident, missed_backup
 from tests.rules.told_texts import TOLD, alert, told
 
 from luota_svc.model.alerts import EarlierWords, Ending, FailedRoute

@@ -21,10 +21,7 @@ from tests.usecases.made_routes import (
     update,
 )
 
-from luota_svc.model.errors import (
-    InvalidRequest,
-    ResourceConflict,
-)
+from luota_svc.model.errors import InvalidRequest, ResourceConflict
 from luota_svc.model.monitors import MonitorKind, MonitorSettings, Severity
 from luota_svc.model.routes import RouteKind, RouteState
 from luota_svc.usecases import routes
