@@ -34,6 +34,8 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None, *, version: str = "unknown") -> None:
         """Register everything on `registry`, a new one by default; never on the library's global one."""
         self.registry = registry or CollectorRegistry(auto_describe=True)
+        self._outbox_lock = threading.Lock()
+        self._outbox_shown = False
         ProcessCollector(registry=self.registry)
         self._register_doors()
         self._register_ingest()
@@ -188,7 +190,6 @@ class Metrics:
         self._delivery_wait = self._histogram(
             names.METRIC_DELIVERY_WAIT_SECONDS, "Time from when a duty was due to its first attempt.", _WAITED_BUCKETS
         )
-        self._outbox_lock, self._outbox_shown = threading.Lock(), False
         self._oldest_due = Gauge(
             names.METRIC_OLDEST_DUE_SECONDS, "For how long the oldest duty has been due.", registry=None
         )
