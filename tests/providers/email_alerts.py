@@ -31,6 +31,7 @@ _OPENED: dict[str, Any] = {
         "occurrenceCount": 1,
         "firstWord": True,
         "brokenPromise": "Failed: the run ended with exit code 1, due every day at 02:00 Europe/Helsinki (23:00 UTC).",
+        "whatToDo": "Mend why it failed, then run it again on backup-7c9d8. The next success ends this.",
         "lastGoodSignal": {
             "type": "success",
             "receivedAt": "2026-05-23T23:12:09.004Z",
@@ -91,7 +92,7 @@ def resolved() -> dict[str, Any]:
     """Return the word that it is over, the first that reached the route."""
     made = opened(
         reason="resolved", state="resolved", acknowledgedAt="2026-05-25T00:30:00.000Z",
-        resolvedAt="2026-05-25T02:20:41.000Z", durationSeconds=7_980,
+        resolvedAt="2026-05-25T02:20:41.000Z", durationSeconds=7_980, whatToDo=None,
     )  # fmt: skip
     made["subject"] = "[resolved] nightly-backup: failed for 2 h 13 min"
     return made
@@ -124,6 +125,8 @@ def route_failure() -> dict[str, Any]:
     """Return the word to the fallback route that another route does not deliver."""
     made = opened(
         reason="route_failure",
+        whatToDo="Tell those who read there, or take the incidents yourself. Repair the route, then send a test alert"
+        " through it; Luota goes on trying meanwhile.",
         failedRoute={
             "id": "0197b2c4-0000-7000-8000-00000000f002",
             "name": "Pager of the night shift",
@@ -140,6 +143,7 @@ def test_alert() -> dict[str, Any]:
     """Return an alert about nothing: it proves a route."""
     made = opened(
         reason="test", kind=None, state=None, severity="info", openedAt=None, occurrenceCount=None, brokenPromise=None,
+        whatToDo=None,
         lastGoodSignal=None, monitor=None, run=None, changes=[], evidenceDigest=None,
         links={"incident": None, "packet": None, "runbook": None},
     )  # fmt: skip

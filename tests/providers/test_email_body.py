@@ -79,6 +79,8 @@ def test_it_says_all_that_a_tired_person_needs():
     for words in (
         alert["subject"],
         alert["metadata"]["brokenPromise"],
+        alert["metadata"]["whatToDo"],
+        f"Monitor: {monitor['name']}",
         run["summary"],
         run["outputTail"],
         run["host"],
@@ -93,6 +95,28 @@ def test_it_says_all_that_a_tired_person_needs():
         alert["metadata"]["requestId"],
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("opened", "What to do: Mend why it failed"),
+        ("storm", "What to do about the gravest: Mend why it failed"),
+        ("route_failure", "What to do: Tell those who read there"),
+    ],
+)
+def test_what_to_do_is_the_first_thing_under_the_heading(name, words):
+    alert = ALERTS[name]
+    text = " ".join(Seen(render_html(alert)).text.split())
+    assert f"{alert['subject']} {words}" in text
+
+
+def test_where_there_is_nothing_to_do_none_is_named_nor_for_alerts_of_before_it_was_kept():
+    assert "What to do" not in render_html(resolved())
+    for made in (opened(), route_failure()):
+        del made["metadata"]["whatToDo"]
+        assert "What to do" not in render_html(made)
+    assert "Repair this route, then send a test alert" in render_html(made)
 
 
 def test_the_timeline_stands_in_the_order_in_which_it_happened():

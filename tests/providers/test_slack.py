@@ -109,6 +109,7 @@ def test_an_alert_says_first_what_broke_then_everything_that_helps():
     blocks = message["blocks"]
     assert blocks[0]["text"]["text"] == "🔴 [critical] nightly-backup: failed with exit code 1"
     assert blocks[1]["text"]["text"].startswith("Failed: the run ended with exit code 1")
+    assert "\n*What to do*: Mend why it failed, then run it again on backup-7c9d8." in blocks[1]["text"]["text"]
     fields = [field["text"] for field in blocks[2]["fields"]]
     assert "*Owner*\nData platform, +358 40 123 4567" in fields
     assert "*Since*\n<!date^1779667661^{date_short_pretty} {time_secs}|2026-05-25 00:07:41 UTC>" in fields
@@ -123,6 +124,16 @@ def test_an_alert_says_first_what_broke_then_everything_that_helps():
     assert "Request req-01JZ0000000000000000000001 · Delivery 0197b2c4-0000-7000-8000-00000000d001" in context
     assert message["text"].startswith("🔴 [critical] nightly-backup")
     assert "Owner: Data platform" in message["text"]
+
+
+def test_what_to_do_is_said_once_and_not_where_there_is_nothing_to_do():
+    assert "What to do" not in shown(message_of(test_alert()) | {"text": ""})
+    assert "What to do" not in shown(message_of(resolved()) | {"text": ""})
+    assert "*What to do about the gravest*: Mend" in shown(message_of(storm()))
+    assert "*What to do*: Tell those who read there" in shown(message_of(route_failure()))
+    before = opened()
+    del before["metadata"]["whatToDo"]
+    assert "What to do" not in shown(message_of(before))
 
 
 @pytest.mark.parametrize("call", ["@channel", "@all", "@Here", "@everyone!"])

@@ -19,6 +19,7 @@ from luota_svc.rules.durations import in_words
 METADATA = {
     *("format", "reason", "deliveryId", "sequence", "workspaceId", "requestId", "kind", "state", "severity"),
     *("openedAt", "acknowledgedAt", "resolvedAt", "durationSeconds", "occurrenceCount", "firstWord", "brokenPromise"),
+    "whatToDo",
     *("lastGoodSignal", "monitor", "run", "changes", "links", "evidenceDigest", "route", "failedRoute"),
     *("furtherIncidents", "furtherIncidentsOmitted"),
 }
@@ -50,6 +51,29 @@ def test_every_member_is_always_there(reason, with_incident):
     assert document["metadata"]["reason"] == reason
     assert document["subject"]
     assert document["text"].endswith("\n")
+
+
+def test_what_to_do_is_told_to_programs_in_the_words_of_the_text():
+    stands = alert(failed())
+    assert stands["metadata"]["whatToDo"] == (
+        "Mend why it failed, then run it again on backup-7c9d8. The next success ends this."
+    )
+    assert f"What to do   {stands['metadata']['whatToDo']}\n" in stands["text"]
+    made = incident(IncidentKind.FAILED, opened_at=at("25 00:07:41"))
+    drill = alert(facts(made, DeliveryReason.DRILL, packet=packet(made, **failure())))
+    assert drill["metadata"]["whatToDo"] == "Nothing, for it is a drill."
+    gone = alert(facts(made, DeliveryReason.ROUTE_FAILURE))["metadata"]["whatToDo"]
+    assert gone.startswith("Tell those who read there")
+    assert gone.endswith("send a test alert through it.")
+
+
+def test_what_is_over_a_test_and_what_is_kept_no_more_ask_nothing():
+    made = incident(
+        IncidentKind.FAILED, opened_at=at("25 00:07:41"), state=IncidentState.RESOLVED, resolved_at=at("25 01:00")
+    )
+    over = facts(made, DeliveryReason.RESOLVED, ending=Ending("", None))
+    for told in (over, facts(None, DeliveryReason.TEST), facts(None, DeliveryReason.OPENED)):
+        assert alert(told)["metadata"]["whatToDo"] is None
 
 
 def test_what_a_program_reads_is_what_the_facts_say():

@@ -67,6 +67,9 @@ def render_html(alert: Mapping[str, Any]) -> str:
         lead = _FIRST_WORD
     return _TEMPLATE.render(
         alert=alert,
+        # Alerts that were composed by an earlier version have none.
+        to_do=metadata.get("whatToDo"),
+        of_many=reason != "route_failure" and bool(metadata["furtherIncidents"]),
         metadata=metadata,
         run=metadata["run"],
         colour=_colour_of(metadata),
@@ -119,6 +122,7 @@ def _facts(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name what is short enough for a line of its own."""
     run, monitor = metadata["run"] or {}, metadata["monitor"] or {}
     named = (
+        ("Monitor", monitor.get("name")),
         ("Owner", monitor.get("owner")),
         ("Environment", monitor.get("environment") or run.get("environment")),
         ("Run", run.get("externalRunId")),

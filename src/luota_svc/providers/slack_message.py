@@ -51,7 +51,7 @@ def _blocks(alert: Alert) -> Iterator[Block]:
     about = alert["metadata"]
     heading = _cut(f"{_mark(alert)} {alert['subject']}", _HEADER_MOST)
     yield {"type": "header", "text": {"type": "plain_text", "text": heading, "emoji": False}}
-    yield _section(_escape(_first_words(alert)))
+    yield _section(_first_section(alert))
     if failed := about["failedRoute"]:
         since = _instant(failed["since"])
         yield _section(f"*Route {_escape(failed['name'])}* has not delivered since {since}: {_escape(failed['error'])}")
@@ -70,6 +70,17 @@ def _blocks(alert: Alert) -> Iterator[Block]:
 
 
 _CONTEXT: Final = ("Request", "Delivery", "Route")
+
+
+def _first_section(alert: Alert) -> str:
+    """Return the first words and what to do; alerts that were composed by an earlier version don't say that."""
+    about, words = alert["metadata"], _escape(_first_words(alert))
+    to_do = about.get("whatToDo")
+    if not to_do or about["brokenPromise"] is None:
+        # Without a promise the words are the whole text, which says it.
+        return words
+    many = about["furtherIncidents"] and about["reason"] != "route_failure"
+    return f"{words}\n*What to do{' about the gravest' if many else ''}*: {_escape(to_do)}"
 
 
 def _first_words(alert: Alert) -> str:

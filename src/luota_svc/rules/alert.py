@@ -12,6 +12,7 @@ from luota_svc.model.incidents import IncidentState
 from luota_svc.model.monitors import Severity
 from luota_svc.rules.alert_changes import change_fields
 from luota_svc.rules.alert_links import incident_url, packet_url
+from luota_svc.rules.alert_steps import what_to_do
 from luota_svc.rules.alert_subjects import line_of, subject_of
 from luota_svc.rules.alert_text import Room, output_tail, text_of
 from luota_svc.rules.alert_words import (
@@ -146,6 +147,7 @@ def _evidence(facts: AlertFacts, room: Room) -> Fields:
     runbook = _url(incident.monitor.runbook_url) if incident else None
     return {
         "brokenPromise": f"{broken_promise(incident, packet)}." if incident else None,
+        "whatToDo": what_to_do(facts),
         "lastGoodSignal": good and {name: good[name] for name in ("type", "receivedAt", "requestId")},
         "monitor": _monitor(incident, room) if incident else None,
         "run": _run(packet, room),

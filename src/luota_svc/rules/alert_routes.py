@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from luota_svc.model.alerts import AlertFacts, ToldIncident
 from luota_svc.rules.alert_layout import COLUMNS, labelled, link, wrapped
 from luota_svc.rules.alert_links import incident_url, packet_url
+from luota_svc.rules.alert_steps import route_steps
 from luota_svc.rules.alert_subjects import count_of, failed_route_name, line_of
 from luota_svc.rules.alert_words import NAME_MOST, broken_promise, one_line, when
 
@@ -31,7 +32,8 @@ def route_failure_text(facts: AlertFacts) -> Iterator[list[str]]:
         error = one_line(route.error, 300) if route.error else "it did not say why"
         block += wrapped(f"It has failed{since}: {error}{'' if error.endswith(('.', '!')) else '.'}")
     yield block
-    yield list(_route_steps(facts))
+    about_incidents, about_route = route_steps(facts)
+    yield [*labelled("What to do", about_incidents), *labelled("", about_route)]
     incidents = ((facts.incident,) if facts.incident else ()) + facts.further
     if incidents:
         yield (
@@ -53,14 +55,3 @@ def _route_facts(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
     yield from link("Runbook", incident.monitor.runbook_url)
     yield from link("Incident", incident_url(facts, incident))
     yield from link("Evidence", packet_url(facts, incident))
-
-
-def _route_steps(facts: AlertFacts) -> Iterator[str]:
-    route = facts.failed_route
-    if route is None or not route.usable:
-        yield from labelled("What to do", "Tell those who read there, and take the incidents: nothing more is tried.")
-        yield from labelled("", "Make or enable a route for them, and send a test alert through it.")
-        return
-    yield from labelled("What to do", "Tell those who read there, or take the incidents yourself.")
-    tried = "nothing more is tried until then" if route.broken else "Luota goes on trying meanwhile"
-    yield from labelled("", f"Repair the route, then send a test alert through it; {tried}.")

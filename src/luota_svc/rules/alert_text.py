@@ -14,12 +14,12 @@ from luota_svc.rules.alert_changes import change_line
 from luota_svc.rules.alert_layout import COLUMNS, boxed, labelled, link, wrapped
 from luota_svc.rules.alert_links import incident_url, packet_url
 from luota_svc.rules.alert_routes import route_failure_text, route_test_text
+from luota_svc.rules.alert_steps import what_to_do
 from luota_svc.rules.alert_subjects import count_of, line_of, name_of
 from luota_svc.rules.alert_words import (
     broken_promise,
     clean,
     instant_of,
-    next_step,
     one_line,
     run_of,
     signal_of,
@@ -67,7 +67,7 @@ def _incident_blocks(facts: AlertFacts, incident: ToldIncident, room: Room) -> I
     if stands(incident):
         said = _said(packet, room)
         yield [*wrapped(f"{broken_promise(incident, packet)}."), *said, *_standing(facts, incident)]
-        yield [*_to_do(facts, incident), *_who_and_where(facts, incident)]
+        yield [*labelled("What to do", what_to_do(facts)), *_who_and_where(facts, incident)]
     else:
         yield [*_over(facts, incident)]
         yield list(_who_and_where(facts, incident))
@@ -138,12 +138,6 @@ def _said(packet: Mapping[str, Any] | None, room: Room) -> list[str]:
     """Return the job's own summary."""
     summary = signal_of(packet).get("summary") or (run_of(packet) or {}).get("summary")
     return wrapped(f"It said: {one_line(summary, room.words)}") if summary else []
-
-
-def _to_do(facts: AlertFacts, incident: ToldIncident) -> list[str]:
-    if facts.delivery.reason is DeliveryReason.DRILL:
-        return labelled("What to do", "Nothing, for it is a drill.")
-    return labelled("What to do", next_step(incident, facts.packet.parts if facts.packet else None))
 
 
 def _who_and_where(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
