@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.builders import ingest_process
+from tests.builders import ingest_process, until
 from tests.management import make_caller
 from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, post_room, told
 
 from luota_svc.model.deliveries import Claimed
 from luota_svc.model.operators import Role
+from luota_svc.model.pages import Ask
+from luota_svc.rules.delivery_telling import next_action
 from luota_svc.store import duties
 from luota_svc.usecases.deliveries import Outbox
 from luota_svc.usecases.delivery_notes import note_deliveries
+from luota_svc.usecases.delivery_reading import get_delivery, list_deliveries
 from luota_svc.usecases.incidents import resolve_incident
 
 GOES_ON = (
@@ -239,3 +243,43 @@ async def test_timelines_say_who_tells_the_rest(room):
     }
     ended = f"Ops: cancelled, delivery {new} tells what is left of it"
     assert details == {over: [ended], open_one: [ended, "Ops: failed_retrying"]}
+
+
+async def test_an_end_that_waits_for_another_takes_its_word_back_from_the_new_one(room):
+    route, first, second = room.route(), room.incident(), room.incident()
+    duty = room.duty(route, first, second)
+    await room.work(room.outbox(), OVERLOADED)
+    room.pass_time(1)
+    now, database = room.clock.now(), room.installation.database
+
+    async def end_second() -> None:
+        async with database.unit() as unit:
+            told_routes = await duties.lock_told(unit, second)
+            ended = [(row.delivery_id, second) for row in told_routes if row.state == "failed_retrying"]
+            await duties.write(unit, new=[], ended=ended, now=now)
+
+    async with database.unit() as unit:
+        await duties.lock_told(unit, first)
+        await duties.write(unit, new=[], ended=[(duty, first)], now=now)
+        ending = asyncio.create_task(end_second())
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        await until(lambda: room.world.rows(waits))
+    await ending
+    assert room.states() == {"cancelled": 2}
+    assert room.world.count("delivery_incidents", "live") == 0
+
+
+async def test_an_operator_reads_who_tells_the_rest_and_that_there_is_nothing_to_do(room):
+    operator = await make_caller(room.installation, Role.OPERATOR, room.world.workspace_id)
+    route, over, open_one = room.route(), room.incident(), room.incident()
+    duty = room.duty(route, over, open_one)
+    await room.work(room.outbox(), OVERLOADED)
+    room.pass_time(1)
+    await take_back(room, (duty, over))
+    new = successor(room, duty)
+    read = await get_delivery(room.installation, operator.call(), duty)
+    assert (read.gathered_into, set(read.incident_ids)) == (new, {over, open_one})
+    assert next_action(read) == f"Nothing here: delivery {new} tells what is left of it."
+    page = await list_deliveries(room.installation, operator.call(), open_one, Ask(10))
+    # The newest first: who tells it now stands before who did.
+    assert [each.id for each in page.items] == [new, duty]
