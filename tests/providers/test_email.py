@@ -56,6 +56,15 @@ async def test_a_second_attempt_asks_for_those_that_are_left_alone():
     assert room.taken[0].rcpt_tos == [TIMO]
 
 
+async def test_that_it_was_taken_for_nobody_is_not_said_where_others_were_told_before():
+    rest = await told(Mailroom(answers={TIMO: LATER}), dispatch_of(to=(OLGA, TIMO), recipients=(TIMO,), number=2))
+    assert rest.error.startswith(f"the mail server took it for none of those still to be told: {TIMO}: 450")
+    for again in ((), (OLGA, TIMO)):
+        answers = {OLGA: LATER, TIMO: LATER}
+        everybody = await told(Mailroom(answers=answers), dispatch_of(to=(OLGA, TIMO), recipients=again, number=2))
+        assert everybody.error.startswith("the mail server took it for nobody: ")
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "waiting"),
     [

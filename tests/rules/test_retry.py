@@ -104,8 +104,20 @@ def test_an_attempt_makes_of_its_delivery_and_its_route(kind, before, superseded
 
     assert (result.state, result.reason, result.route_state) == (state, reason, after)
     assert (result.attempt_count, result.deferral_count) == (1, 0)
-    assert result.last_error == {"delivered": None, "route_gone": "The route was disabled or deleted"}.get(reason, "no")
+    words = {
+        "route_gone": "The route was disabled or deleted",
+        "probe_failed": "no; the route is broken, and gets one attempt for each alert until one arrives",
+    }
+    assert result.last_error == words.get(reason, "no")
     assert (result.next_attempt_at is not None) == (state == "failed_retrying")
+
+
+def test_what_was_delivered_has_an_error_only_where_its_provider_says_whom_it_did_not_reach():
+    words = {"jitter": 0.5, "delays": DELAYS, "superseded": False, "route_usable": True, "retargeted": False}
+    stands = {"first_failed_at": None, "fallback_due_at": None, "held_since": None}
+    for said in (None, "taken, but refused for good for olga@example.org: no such user"):
+        result = settle(claimed(), Outcome(OutcomeKind.DELIVERED, error=said), now=NOW, **words, **stands)
+        assert (result.state, result.last_error, result.route_state) == ("delivered", said, "proven")
 
 
 def test_where_nothing_was_sent_the_one_attempt_that_a_broken_route_gets_was_not_made():

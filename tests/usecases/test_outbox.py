@@ -70,6 +70,15 @@ async def test_a_look_that_fails_in_mid_claim_holds_nothing_and_the_next_one_cla
     assert ids((await outbox.claim(32)).claimed) == [duty]
 
 
+async def test_a_delivered_duty_says_whom_it_did_not_reach_and_its_route_is_proven(room):
+    (duty,) = room.news(room.route())
+    said = "taken, but refused for good for olga@example.org: 550 No such user"
+    await room.work(room.outbox(), replace(TOOK_IT, error=said, recipients=()))
+    assert (room.delivery(duty)["state"], room.delivery(duty)["last_error"]) == ("delivered", said)
+    (proven,) = room.world.rows("SELECT state, last_error FROM alert_routes")
+    assert (proven["state"], proven["last_error"]) == ("proven", None)
+
+
 async def test_a_delivered_duty_is_final_and_proves_its_route(room):
     route = room.route()
     (duty,) = room.news(route)

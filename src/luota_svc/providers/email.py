@@ -45,6 +45,8 @@ class _Envelope:
     """What the server has said of each recipient so far, under the names that the operator wrote."""
 
     pending: tuple[str, ...]
+    # Others were told by an earlier attempt, or refused it for good.
+    rest_only: bool = False
     accepted: list[Mailbox] = field(default_factory=list)
     refused: dict[str, Reply] = field(default_factory=dict)
     # What the server said when it took the message.
@@ -95,7 +97,7 @@ class EmailProvider:
         pending = _pending(dispatch)
         if not pending:
             return Outcome(OutcomeKind.REJECTED, "the route has no recipient: give it an address", recipients=())
-        envelope = _Envelope(pending)
+        envelope = _Envelope(pending, rest_only=bool(set(map(str, dispatch.target.get("to") or ())) - set(pending)))
         try:
             outcome = await self._attempt(dispatch, envelope, self._server, self._sender)
         except Exception:  # noqa: BLE001 - a provider's promise: whatever is wrong is an outcome, and is tried again
@@ -190,7 +192,8 @@ def _verdict(envelope: _Envelope) -> Outcome:
     codes = "\n".join(f"{name}: {reply.code} {reply.text}" for name, reply in envelope.refused.items())
     if envelope.taken is None:
         kind = OutcomeKind.FAILED if waiting else OutcomeKind.REJECTED
-        return Outcome(kind, f"the mail server took it for nobody: {refusals}", reply=codes, recipients=waiting)
+        nobody = "none of those still to be told" if envelope.rest_only else "nobody"
+        return Outcome(kind, f"the mail server took it for {nobody}: {refusals}", reply=codes, recipients=waiting)
     provider_id = queue_id(envelope.taken)
     if not refusals:
         return Outcome(OutcomeKind.DELIVERED, provider_id=provider_id, reply=envelope.taken, recipients=())

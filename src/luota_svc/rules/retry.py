@@ -26,6 +26,7 @@ _FOR_GOOD: Final = {OutcomeKind.REJECTED, OutcomeKind.BLOCKED}
 # That they don't arrive is seen by whoever asked for them, or is told by telling of the route before.
 _WITHOUT_FALLBACK: Final = {DeliveryReason.TEST, DeliveryReason.DRILL, DeliveryReason.ROUTE_FAILURE}
 _ROUTE_GONE: Final = "The route was disabled or deleted"
+_ONE_ATTEMPT: Final = "the route is broken, and gets one attempt for each alert until one arrives"
 
 
 class SettledReason(StrEnum):
@@ -96,7 +97,8 @@ def settle(
             next_attempt_at=None,
             attempt_count=claimed.attempt_count + 1,
             deferral_count=claimed.deferral_count,
-            last_error=None,
+            # Who of those that it was for did not get it, where some did.
+            last_error=outcome.error,
             fallback_due_at=None,
             route_state=None if retargeted else RouteState.PROVEN,
         )
@@ -120,10 +122,21 @@ def settle(
         next_attempt_at=next_at,
         attempt_count=spent,
         deferral_count=claimed.deferral_count + (1 if defers else 0),
-        last_error=_ROUTE_GONE if reason is SettledReason.ROUTE_GONE else outcome.error or outcome.kind.value,
+        last_error=_last_error(outcome, reason),
         fallback_due_at=_fallback(claimed, state, first_failed_at, fallback_due_at, held_since, now),
         route_state=None if retargeted else _route_state(claimed, outcome, route_usable=route_usable),
     )
+
+
+def _last_error(outcome: Outcome, reason: SettledReason) -> str:
+    said = outcome.error or outcome.kind.value
+    match reason:
+        case SettledReason.ROUTE_GONE:
+            return _ROUTE_GONE
+        case SettledReason.PROBE_FAILED:
+            return f"{said.rstrip('.')}; {_ONE_ATTEMPT}"
+        case _:
+            return said
 
 
 def _defers(claimed: Claimed, outcome: Outcome) -> bool:
