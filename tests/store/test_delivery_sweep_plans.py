@@ -40,6 +40,24 @@ CASES = [
     ("delivery_notes", "incidents_of", IDS, "delivery_incidents_"),
     ("delivery_notes", "hold", IDS, "deliveries_unnoted"),
     ("delivery_notes", "noted", IDS, "deliveries_pkey"),
+    ("left_behind", "places", {"most": "200"}, "deliveries_waiting_of_route"),
+    (
+        "left_behind",
+        "hold",
+        {"route_id": "md5('r0')::uuid", "destination": "sha256('d0')", "most": "1000"},
+        "deliveries_waiting_of_route",
+    ),
+    (
+        "routes",
+        "lock_unfinished",
+        {
+            "workspace_id": "md5('w')::uuid",
+            "route_id": "md5('r0')::uuid",
+            "destination": "sha256('d0')",
+            "most": "1000",
+        },
+        "deliveries_waiting_of_route",
+    ),
     ("delivery_expiry", "expire", {"now": "now()", "most": "200"}, "deliveries_expiring"),
 ]
 

@@ -171,7 +171,12 @@ CASES = [
     ("packets", "timeline", {"incident_id": UUID(int=7), "limit": 1_000}, "incident_events_pkey"),
     ("packets", "changes", {**OF_AUDIT, "targets": ["t"], "limit": 200}, "_workspace_id_at_id_idx"),
     ("routes", "page", {"workspace_id": HOUSE, **FIRST}, "alert_routes_of_workspace"),
-    ("routes", "lock_unfinished", {"workspace_id": HOUSE, "route_id": HOUSE}, "deliveries_"),
+    (
+        "routes",
+        "lock_unfinished",
+        {"workspace_id": HOUSE, "route_id": HOUSE, "destination": b"d", "most": 1_000},
+        "deliveries_",
+    ),
     ("requests", "find", {"id": "req-7", "only": None}, "_request_id_idx"),
     ("requests", "find", {"id": "theirs-7", "only": HOUSE}, "_caller_request_id_idx"),
 ]

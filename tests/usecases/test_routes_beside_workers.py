@@ -9,6 +9,7 @@ from tests.postroom import OVERLOADED, TOOK_IT, post_room
 from luota_svc.model.operators import Role
 from luota_svc.model.routes import RouteKind
 from luota_svc.usecases import routes
+from luota_svc.usecases.left_behind import follow_routes
 
 URLS = [f"https://hooks.example/{name}-0123456789" for name in "ab"]
 TURNS = 30
@@ -47,6 +48,8 @@ async def test_changes_beside_workers_deadlock_nobody_and_lose_nothing(room):
     await routes.update_route(
         room.installation, operator.call(), enabled, {"enabled": True}, {RouteKind.WEBHOOK: {"url": URLS[0]}}, None
     )
+    while await follow_routes(room.installation):
+        pass
     rows = {row["id"]: row for row in room.world.rows("SELECT * FROM deliveries")}
     assert set(written) <= set(rows)
     waiting = [row for row in rows.values() if row["next_attempt_at"] is not None]

@@ -28,6 +28,7 @@ from luota_svc.usecases.delivery_expiry import expire_deliveries
 from luota_svc.usecases.delivery_notes import note_deliveries
 from luota_svc.usecases.drills import end_expired_drills
 from luota_svc.usecases.inbox import keep_message
+from luota_svc.usecases.left_behind import follow_routes
 from luota_svc.usecases.refreshing import claim_refreshes
 from luota_svc.usecases.route_failures import tell_fallbacks
 from luota_svc.workers.deadman import DeadMan
@@ -132,6 +133,7 @@ async def build_delivery(
         "route failures": partial(tell_fallbacks, at, on_untold=metrics.route_failures_untold),
         "delivery expiry": partial(expire_deliveries, at),
         "drills": partial(end_expired_drills, at),
+        "left behind": partial(follow_routes, at),
     }
     following = Sweeper(fallbacks, full=200, look_seconds=_FALLBACK_SECONDS)
     pulse = Pulse(tell_standing, every_seconds=_STANDING_SECONDS)

@@ -207,7 +207,8 @@ SET state = 'sending',
     lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s::float8),
     worker = %(worker)s::text
 FROM chosen c, alert_routes r
-WHERE d.id = c.id AND r.id = d.route_id
+-- What a change of its route left behind is ended soon (store/left_behind.sql).
+WHERE d.id = c.id AND r.id = d.route_id AND r.enabled AND r.deleted_at IS NULL
 -- A release before 0003 that still takes signals writes no due_at.
 RETURNING d.id, d.workspace_id, d.route_id, r.name AS route_name, r.kind, r.state AS route_state, d.destination, d.reason,
           d.created_at, coalesce(d.due_at, d.created_at) AS due_at, d.expires_at, d.attempt_count, d.deferral_count,

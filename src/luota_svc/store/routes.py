@@ -99,9 +99,14 @@ async def let_probe(unit: Unit, workspace_id: UUID, destination: bytes, now: dat
     await unit.run(SQL["let_probe"], {"workspace_id": workspace_id, "destination": destination, "now": now})
 
 
-async def lock_unfinished(unit: Unit, route: Route) -> list[UUID]:
-    """Hold what a route is still to be told, in flight or waiting."""
-    words = {"workspace_id": route.workspace_id, "route_id": route.id}
+async def lock_unfinished(unit: Unit, stored: StoredRoute, most: int) -> list[UUID]:
+    """Hold what a route is still to be told: all that is in flight, and up to `most` of what waits, the oldest."""
+    words = {
+        "workspace_id": stored.route.workspace_id,
+        "route_id": stored.route.id,
+        "destination": stored.sealed.destination,
+        "most": most,
+    }
     return [row["id"] for row in await unit.rows(SQL["lock_unfinished"], words)]
 
 

@@ -79,12 +79,24 @@ SET open_until = %(now)s
 WHERE workspace_id = %(workspace_id)s AND destination = %(destination)s AND open_until > %(now)s
 
 -- name: lock_unfinished
--- Holds what a route is still to be told, in flight or waiting. Indexes: deliveries_of_route, or, where its past is long,
--- deliveries_waiting and deliveries_in_flight.
+-- Holds what a route is still to be told: all that is in flight, and of what waits where it leads the oldest; the rest
+-- follows later (store/left_behind.sql). Indexes: deliveries_waiting_of_route, deliveries_in_flight.
+WITH unfinished AS MATERIALIZED (
+    (
+        SELECT id
+        FROM deliveries
+        WHERE route_id = %(route_id)s AND destination = %(destination)s AND next_attempt_at IS NOT NULL
+        ORDER BY next_attempt_at
+        LIMIT %(most)s
+    )
+    UNION
+    SELECT id
+    FROM deliveries
+    WHERE workspace_id = %(workspace_id)s AND lease_until IS NOT NULL AND route_id = %(route_id)s
+)
 SELECT id
 FROM deliveries
-WHERE (workspace_id = %(workspace_id)s AND next_attempt_at IS NOT NULL AND route_id = %(route_id)s)
-   OR (workspace_id = %(workspace_id)s AND lease_until IS NOT NULL AND route_id = %(route_id)s)
+WHERE id = ANY(ARRAY(SELECT id FROM unfinished)) AND settled_at IS NULL
 ORDER BY id
 FOR NO KEY UPDATE
 

@@ -45,6 +45,8 @@ TEST_POLICY: Final = "manage.test_send.minute"
 TESTS_PER_MINUTE: Final = 10
 # What nobody could send for an hour proves nothing to whoever pressed the button.
 TEST_EXPIRES_AFTER: Final = timedelta(hours=1)
+# So many waiting deliveries follow a change of their route at once; the others within seconds (usecases/left_behind).
+UNFINISHED_MOST: Final = 1_000
 DISABLED: Final = "the route was disabled"
 DELETED: Final = "the route was deleted"
 
@@ -146,7 +148,7 @@ async def delete_route(at: Installation, call: Call, route_id: UUID, version: in
         before = found(await routes.lock(unit, route_id), Missing.ALERT_ROUTE)
         check_version(Missing.ALERT_ROUTE, before.route.version, version)
         now = at.clock.now()
-        await routes.end_waiting(unit, await routes.lock_unfinished(unit, before.route), DELETED, now)
+        await routes.end_waiting(unit, await routes.lock_unfinished(unit, before, UNFINISHED_MOST), DELETED, now)
         await routes.delete(unit, before.route, now)
         fields = route_fields(before.route)
         change = Change("alert_route.delete", route_id, before.route.workspace_id, fields, None)
@@ -229,7 +231,8 @@ async def _write(unit: Unit, before: StoredRoute, settings: RouteSettings, seale
     route, retargeted = before.route, sealed != before.sealed
     enabled = settings.enabled and not route.settings.enabled
     disabled = route.settings.enabled and not settings.enabled
-    unfinished = await routes.lock_unfinished(unit, route) if retargeted or enabled or disabled else []
+    moves = retargeted or enabled or disabled
+    unfinished = await routes.lock_unfinished(unit, before, UNFINISHED_MOST) if moves else []
     await routes.update(unit, route, settings, sealed, retargeted=retargeted, now=now)
     if disabled:
         await routes.end_waiting(unit, unfinished, DISABLED, now)

@@ -47,6 +47,8 @@ ALTER TABLE deliveries SET (toast_tuple_target = 512);
 UPDATE deliveries SET due_at = coalesce(next_attempt_at, created_at);
 CREATE INDEX deliveries_waiting ON deliveries (workspace_id, destination, next_attempt_at, id)
     WHERE next_attempt_at IS NOT NULL;
+-- Serves a change of a route, and what it leaves behind.
+CREATE INDEX deliveries_waiting_of_route ON deliveries (route_id, destination, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_in_flight ON deliveries (workspace_id, destination) WHERE lease_until IS NOT NULL;
 CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_fallback ON deliveries (fallback_due_at) WHERE fallback_due_at IS NOT NULL;
