@@ -10,7 +10,9 @@ WITH held AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT d.id
         FROM deliveries d
-        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(before)s
+        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at IS NOT NULL
+          -- The instant within a row, so that no plan reads all that is due anywhere.
+          AND (d.workspace_id, d.destination, d.next_attempt_at) <= (t.workspace_id, t.destination, %(before)s)
           AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
           AND d.first_failed_at IS NULL
         LIMIT %(most)s
