@@ -155,6 +155,8 @@ async def test_what_is_wrong_is_told_all_at_once_and_shows_no_secret(luota: Luot
         assert word in refused.json["error"], refused.json
     bare = await luota.ask("POST", scene.fill(ROUTES), b'{"name":"x"}', **bearer)
     assert bare.json["error"].startswith("kind: is required: one of webhook, email")
+    both = await luota.ask("POST", scene.fill(ROUTES), b'{"name":"x","webhook":{},"slack":{}}', **bearer)
+    assert both.json["error"] == "kind: can't be told: a route has one target, and webhook and slack are given"
 
 
 async def test_who_may_not_see_a_route_gets_what_an_unknown_one_gets(luota: Luota) -> None:

@@ -38,6 +38,7 @@ GOOD = [
     (RouteKind.ALERTMANAGER, {"url": "https://am.example/prefix"}),
     (RouteKind.ALERTMANAGER, {"url": "https://am.example", "username": "luota", "password": "hush hush"}),
     (RouteKind.ALERTMANAGER, {"url": "https://am.example", "bearerToken": "hush"}),
+    (RouteKind.ALERTMANAGER, {"url": "https://k8s.example/api/v1/namespaces/watch/services/http:am:9093/proxy"}),
     (RouteKind.APPRISE, {"url": "tgram://123456789:abcdefg_hijklmnop/12315544"}),
 ]
 BAD = [
@@ -84,6 +85,15 @@ BAD = [
         {"url": "https://am.example", "username": "a", "password": "b\r\nX: y", "bearerToken": "c d"},
         {"alertmanager.password": "must be one line", "alertmanager.bearerToken": "must be"},
     ),
+    *[
+        (RouteKind.ALERTMANAGER, {"url": f"https://am.example{path}"}, {"alertmanager.url": f"must end before {end}:"})
+        for path, end in [
+            ("/api/v2/alerts", "/api/v2/alerts"),
+            ("/prefix/api/v2/alerts/", "/api/v2/alerts/"),
+            ("/api/v2", "/api/v2"),
+            ("/api/v1/", "/api/v1/"),
+        ]
+    ],
     (
         RouteKind.ALERTMANAGER,
         {"url": "https://am.example", "password": "b"},

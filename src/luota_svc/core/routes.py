@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ async def create_alert_route(at: Installation, call: Call, request: rpc.CreateAl
     values, given = _values(wanted), _given(wanted)
     kind = values["kind"] or (next(iter(given)) if len(given) == 1 else None)
     if kind is None:
-        raise InvalidRequest(FieldProblem("kind", f"is required: one of {', '.join(_KINDS)}"))
+        raise InvalidRequest(_no_kind(given))
     settings = RouteSettings(**{**values, "kind": kind})
     made = await routes.create_route(
         at, call, path_id(request.workspace_id), settings, given, idempotency_of(call, request)
@@ -174,6 +175,12 @@ def _values(message: pb.AlertRoute) -> dict[str, Any]:
         "after_seconds": message.after_seconds,
         "enabled": message.enabled if message.HasField("enabled") else True,
     }
+
+
+def _no_kind(given: Mapping[RouteKind, Target]) -> FieldProblem:
+    if given:
+        return FieldProblem("kind", f"can't be told: a route has one target, and {' and '.join(given)} are given")
+    return FieldProblem("kind", f"is required: one of {', '.join(_KINDS)}")
 
 
 def _given(message: pb.AlertRoute) -> dict[RouteKind, Target]:

@@ -34,6 +34,8 @@ _TEXT_MAX: Final = 512
 _TOKEN_MAX: Final = 4_096
 _SECRET: Final = re.compile(r"[!-~]{16,128}")
 _ROUTING_KEY: Final = re.compile(r"[0-9A-Za-z]{32}")
+# What we add to an Alertmanager's URL, or an older version of it; only at the end, for a prefix may hold such words.
+_ALERTMANAGER_API: Final = re.compile(r"/api/v\d+(/alerts)?/*$", re.ASCII)
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _STANDARD: Final = "whsec_"
 # Without `=?`: what a mail library takes for an encoded word may stand for a line end, and so for another header.
@@ -210,6 +212,8 @@ def _pagerduty(target: Target, _policy: TargetPolicy) -> _Problems:
 
 def _alertmanager(target: Target, policy: TargetPolicy) -> _Problems:
     yield from _url(target, policy)
+    if found := _ALERTMANAGER_API.search(target.get("url", "")):
+        yield "url", f"must end before {found[0]}: /api/v2/alerts is added to it"
     if "?" in target.get("url", ""):
         yield "url", "must end before any ?: /api/v2/alerts is added to it"
     username, password, token = (target.get(name) for name in ("username", "password", "bearerToken"))
