@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from luota.v1 import deliveries_pb2 as pb
 from luota.v1 import delivery_service_pb2 as rpc
 from luota_svc.core.convert import idempotency_of, number_of, path_id, text_of, timestamp
@@ -18,25 +20,28 @@ async def list_deliveries(
 ) -> rpc.ListDeliveriesResponse:
     """List an incident's, newest first."""
     page = await delivery_reading.list_deliveries(at, call, path_id(request.incident_id), newest_ask(request))
+    now = at.clock.now()
     return rpc.ListDeliveriesResponse(
-        deliveries=[delivery_message(delivery) for delivery in page.items],
+        deliveries=[delivery_message(delivery, now) for delivery in page.items],
         next_page_token=next_token(request, page.next),
     )
 
 
 async def get_delivery(at: Installation, call: Call, request: rpc.GetDeliveryRequest) -> pb.Delivery:
     """Read one."""
-    return delivery_message(await delivery_reading.get_delivery(at, call, path_id(request.delivery_id)))
+    delivery = await delivery_reading.get_delivery(at, call, path_id(request.delivery_id))
+    return delivery_message(delivery, at.clock.now())
 
 
 async def replay_delivery(at: Installation, call: Call, request: rpc.ReplayDeliveryRequest) -> pb.Delivery:
     """Tell the same again; answers the new one."""
     once = idempotency_of(call, request)
-    return delivery_message(await delivery_reading.replay_delivery(at, call, path_id(request.delivery_id), once))
+    replay = await delivery_reading.replay_delivery(at, call, path_id(request.delivery_id), once)
+    return delivery_message(replay, at.clock.now())
 
 
-def delivery_message(delivery: Delivery) -> pb.Delivery:
-    """Return a delivery as operators read it."""
+def delivery_message(delivery: Delivery, now: datetime) -> pb.Delivery:
+    """Return a delivery as operators read it at an instant."""
     return pb.Delivery(
         id=str(delivery.id),
         route_id=str(delivery.route_id),
@@ -54,7 +59,7 @@ def delivery_message(delivery: Delivery) -> pb.Delivery:
         settled_at=timestamp(delivery.settled_at),
         replay_of=text_of(delivery.replay_of),
         gathered_into=text_of(delivery.gathered_into),
-        next_action=next_action(delivery),
+        next_action=next_action(delivery, now),
         attempts=[attempt_message(attempt) for attempt in delivery.attempts],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct
@@ -41,7 +42,8 @@ _SIGNAL_STATUS: Final = {Door.HTTP: "202", Door.GRPC: "OK"}
 async def find_requests(at: Installation, call: Call, request: rpc.FindRequestsRequest) -> rpc.FindRequestsResponse:
     """Find every request that bears an id."""
     found = await requests.find_requests(at, call, request.request_id)
-    return rpc.FindRequestsResponse(requests=[request_message(one) for one in found])
+    now = at.clock.now()
+    return rpc.FindRequestsResponse(requests=[request_message(one, now) for one in found])
 
 
 async def list_audit_entries(
@@ -54,8 +56,8 @@ async def list_audit_entries(
     )
 
 
-def request_message(found: FoundRequest) -> rpc.Request:
-    """Return a request as support reads it."""
+def request_message(found: FoundRequest, now: datetime) -> rpc.Request:
+    """Return a request as support reads it at an instant."""
     method, status = found.method, found.status
     if found.signal_type is not None:
         method, status = _SIGNAL_METHODS[Door(found.door)][found.signal_type], _SIGNAL_STATUS[Door(found.door)]
@@ -77,7 +79,7 @@ def request_message(found: FoundRequest) -> rpc.Request:
         actor=found.actor,
         trace_id=found.trace_id,
         source_address=found.source_address,
-        deliveries=[delivery_message(delivery) for delivery in found.deliveries],
+        deliveries=[delivery_message(delivery, now) for delivery in found.deliveries],
     )
 
 
