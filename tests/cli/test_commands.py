@@ -57,6 +57,15 @@ def test_check_config_names_every_problem_on_a_line_of_its_own_and_exits_2():
     assert all(line.startswith("luota-svc: LUOTA_") for line in lines)
 
 
+def test_check_config_warns_of_a_worker_whose_links_lead_to_itself():
+    unset, given = run("check-config", "--for", "work", **KEYED), {**KEYED, "LUOTA_PUBLIC_URL": "https://luota.example"}
+    assert unset.returncode == 0
+    assert "luota-svc: warning: LUOTA_PUBLIC_URL: not set, so the links of alerts lead to the worker" in unset.stderr
+    assert "(http://127.0.0.1:8080)" in unset.stderr
+    assert run("check-config", "--for", "work", **given).stderr == ""
+    assert run("check-config", "--for", "serve", **KEYED).stderr == ""
+
+
 @pytest.mark.parametrize(
     ("purpose", "env", "code"),
     [

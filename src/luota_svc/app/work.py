@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging as stdlib_logging
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from luota_svc.store.vault import Vault
 from luota_svc.store.wake import Bell
 from luota_svc.telemetry.loop_lag import LoopLag
 from luota_svc.telemetry.metrics import Metrics
-from luota_svc.telemetry.names import METRIC_POOL_WAITING
+from luota_svc.telemetry.names import LOG_PUBLIC_URL_UNSET, METRIC_POOL_WAITING
 from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.installation import Installation
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from luota_svc.settings import Settings
     from luota_svc.telemetry.logs import Logging
 
+_LOG = stdlib_logging.getLogger(__name__)
 _LOOP_LAG_SECONDS_MAX = 2.0
 # The sweep of incidents runs on them; telling has sessions of its own.
 _SESSIONS = 3
@@ -65,6 +67,8 @@ async def build_worker(settings: Settings, clock: Clock, logging: Logging) -> Wo
 
 async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: Lifecycle) -> Worker:
     assert settings.database.url is not None, "work requires LUOTA_DATABASE_URL"
+    for warning in settings.worker_warnings():
+        _LOG.warning(LOG_PUBLIC_URL_UNSET, extra={"reason": warning})
     metrics = Metrics(version=version("luota"))
     logging.sink.tell_dropped(metrics.log_lines_dropped)
     tracing = build_tracing(os.environ, version=version("luota"), on_spans=metrics.spans)

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     traces = read_trace_settings(os.environ)
     state = f"exported by OTLP, {traces.ratio:.2%} sampled" if traces.exporting else "not exported"
     print(f"{'traces':<{width}}  {state}")
-    for warning in (*settings.unknown, *traces.ignored):
+    of_worker = settings.worker_warnings() if args.purpose == "work" else ()
+    for warning in (*settings.unknown, *of_worker, *traces.ignored):
         print(f"luota-svc: warning: {warning}", file=sys.stderr)
     return Exit.OK

@@ -118,6 +118,17 @@ class Settings:
     # Of `dev` alone, no variable: where its keys stand. There, and only there, is an inbox with its page.
     dev_file: Path | None = None
 
+    def worker_warnings(self) -> list[str]:
+        """Return in sentences what lets a worker start and is hardly meant: links that lead to its own port."""
+        if "LUOTA_PUBLIC_URL" in self.given:
+            return []
+        here = self.doors.public_url
+        warning = (
+            f"LUOTA_PUBLIC_URL: not set, so the links of alerts lead to the worker itself ({here}), where nothing"
+            " answers them: set it to where people reach `serve`"
+        )
+        return [warning]
+
     def with_dev(self, file: Path) -> Settings:
         """Return these settings as those of `dev`, whose keys stand in the file."""
         return replace(self, dev_file=file)
