@@ -90,8 +90,7 @@ def _in_words(delivery: Unnoted) -> str:
         words += f", next attempt {instant_text(delivery.next_attempt_at)}"
     if delivery.gathered_into is not None:
         words += f", delivery {delivery.gathered_into} tells what is left of it"
-    failed = delivery.state in {DeliveryState.FAILED_RETRYING, DeliveryState.FAILED_TERMINAL}
-    if failed and delivery.last_error:
-        # A provider's own words; it may have repeated a secret of the call.
+    if delivery.last_error and delivery.state is not DeliveryState.CANCELLED:
+        # A provider's own words, of a delivered one whom it did not reach; they may repeat a secret of the call.
         words += f": {redact_text(delivery.last_error)[0]}"
     return words
