@@ -20,6 +20,8 @@ from luota_svc.usecases.installation import Installation
 
 BATCH_MAX: Final = 200
 WORKER_ACTOR: Final = "worker"
+# What waits for its first attempt, or was taken back, has at most the error of another time.
+_WITH_ERROR: Final = {DeliveryState.DELIVERED, DeliveryState.FAILED_RETRYING, DeliveryState.FAILED_TERMINAL}
 
 
 async def note_deliveries(at: Installation) -> int:
@@ -90,7 +92,7 @@ def _in_words(delivery: Unnoted) -> str:
         words += f", next attempt {instant_text(delivery.next_attempt_at)}"
     if delivery.gathered_into is not None:
         words += f", delivery {delivery.gathered_into} tells what is left of it"
-    if delivery.last_error and delivery.state is not DeliveryState.CANCELLED:
+    if delivery.last_error and delivery.state in _WITH_ERROR:
         # A provider's own words, of a delivered one whom it did not reach; they may repeat a secret of the call.
         words += f": {redact_text(delivery.last_error)[0]}"
     return words
