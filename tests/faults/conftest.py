@@ -20,10 +20,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.faults)
 
 
+FULL = os.environ.get("LUOTA_FAULTS") == "full"
+
+
 @pytest.fixture(scope="session")
 def full() -> bool:
     """True for `make test-faults`."""
-    return os.environ.get("LUOTA_FAULTS") == "full"
+    return FULL
 
 
 @pytest.fixture
