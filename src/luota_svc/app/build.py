@@ -180,6 +180,25 @@ async def _build_service(
         vault=Vault([key.reveal() for key in settings.encryption.keys]),
         targets=target_policy(settings),
     )
+    return await _build_core(
+        settings, installation, limiter, batches, metrics, tracing, lifecycle, with_workers=with_workers
+    )
+
+
+async def _build_core(
+    settings: Settings,
+    installation: Installation,
+    limiter: RedisLimiter,
+    batches: Database,
+    metrics: Metrics,
+    tracing: Tracing,
+    lifecycle: Lifecycle,
+    *,
+    with_workers: bool,
+) -> _Service:
+    """Build the use cases over what is open, and what time does."""
+    assert settings.database.url is not None
+    database, clock = installation.database, installation.clock
     recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)
     lifecycle.on_stop("request records", recorder.stop, 3.0)
     recorder.start()
@@ -216,7 +235,7 @@ async def _build_service(
     core = LocalCore(installation, ingest=reporting.methods(), watching=watching, tracing=tracing)
     pulse = Pulse(Liveness(batches, clock, moving=lambda: lanes.moving).beat, every_seconds=BEAT_SECONDS)
     lifecycle.on_stop("pulse", pulse.stop, 3.0)
-    sweeper = await build_sweeper(url, installation, metrics, lifecycle)
+    sweeper = await build_sweeper(settings.database.url.reveal(), installation, metrics, lifecycle)
     delivery = None
     if with_workers:
         delivery = await build_delivery(settings, installation, sweeper, metrics, tracing, lifecycle)

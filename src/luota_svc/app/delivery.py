@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
     from luota_svc.app.lifecycle import Lifecycle
     from luota_svc.clock import Clock
+    from luota_svc.providers import Provider
     from luota_svc.settings import Settings
     from luota_svc.telemetry.metrics import Metrics
     from luota_svc.telemetry.traces import Tracing
     from luota_svc.usecases.installation import Installation
-    from luota_svc.workers.deliver import Sender
 
 # One that claims, one that settles, one that takes over, one for what follows a duty's life.
 _SESSIONS: Final = 4
@@ -104,39 +104,20 @@ async def build_delivery(
     client = _client(settings, installation.clock)
     lifecycle.on_stop("delivery client", client.aclose, 2.0)
     await client.open()
-    senders, alertmanager = _senders(settings, at, client, lifecycle)
+    providers, alertmanager = _providers(settings, at, client, lifecycle)
     worker = f"{socket.gethostname()}-{os.getpid()}"
     outbox = Outbox(at, worker=worker, retry_delays=settings.delivery.retry_delays)
     deliverer = Deliverer(
         outbox,
-        senders,
+        providers,
         clock=installation.clock,
         tracing=tracing,
         worker=worker,
         hooks=Hooks(attempted=metrics.attempted),
     )
 
-    async def tell_standing() -> None:
-        """Set the gauges of the outbox."""
-        standing = await outbox.standing()
-        oldest = standing.oldest_due_at
-        behind = (installation.clock.now() - oldest).total_seconds() if oldest else 0.0
-        metrics.outbox(
-            oldest_due_seconds=max(0.0, behind),
-            waiting=standing.waiting,
-            breakers_open=standing.breakers_open,
-            breakers_half_open=standing.breakers_half_open,
-        )
-
-    notes = Sweeper({"delivery notes": partial(note_deliveries, at)}, full=200, look_seconds=_NOTES_SECONDS)
-    fallbacks: Mapping[str, Callable[[], Awaitable[int]]] = {
-        "route failures": partial(tell_fallbacks, at, on_untold=metrics.route_failures_untold),
-        "delivery expiry": partial(expire_deliveries, at),
-        "drills": partial(end_expired_drills, at),
-        "left behind": partial(follow_routes, at),
-    }
-    following = Sweeper(fallbacks, full=200, look_seconds=_FALLBACK_SECONDS)
-    pulse = Pulse(tell_standing, every_seconds=_STANDING_SECONDS)
+    notes, following = _sweepers(at, metrics)
+    pulse = Pulse(partial(_tell_standing, outbox, installation.clock, metrics), every_seconds=_STANDING_SECONDS)
     ear = Ear(url, deliverer.wake)
     refresher = Refresher(partial(claim_refreshes, at), alertmanager)
     lifecycle.on_stop("delivery notes", notes.stop, 2.0)
@@ -157,9 +138,34 @@ async def build_delivery(
     return Delivery(deliverer, tuple(loops))
 
 
-def _senders(
+def _sweepers(at: Installation, metrics: Metrics) -> tuple[Sweeper, Sweeper]:
+    """Return what writes timelines, and what follows the rest of a duty's life."""
+    notes = Sweeper({"delivery notes": partial(note_deliveries, at)}, full=200, look_seconds=_NOTES_SECONDS)
+    sweeps: Mapping[str, Callable[[], Awaitable[int]]] = {
+        "route failures": partial(tell_fallbacks, at, on_untold=metrics.route_failures_untold),
+        "delivery expiry": partial(expire_deliveries, at),
+        "drills": partial(end_expired_drills, at),
+        "left behind": partial(follow_routes, at),
+    }
+    return notes, Sweeper(sweeps, full=200, look_seconds=_FALLBACK_SECONDS)
+
+
+async def _tell_standing(outbox: Outbox, clock: Clock, metrics: Metrics) -> None:
+    """Set the gauges of the outbox."""
+    standing = await outbox.standing()
+    oldest = standing.oldest_due_at
+    behind = (clock.now() - oldest).total_seconds() if oldest else 0.0
+    metrics.outbox(
+        oldest_due_seconds=max(0.0, behind),
+        waiting=standing.waiting,
+        breakers_open=standing.breakers_open,
+        breakers_half_open=standing.breakers_half_open,
+    )
+
+
+def _providers(
     settings: Settings, at: Installation, client: GuardedClient, lifecycle: Lifecycle
-) -> tuple[dict[RouteKind, Sender], AlertmanagerProvider]:
+) -> tuple[dict[RouteKind, Provider], AlertmanagerProvider]:
     """Return who tells by which kind of route; an inbox is of `dev` alone."""
     delivery, clock = settings.delivery, at.clock
     alertmanager = AlertmanagerProvider(client, clock=clock, clean=_clean)
@@ -172,7 +178,7 @@ def _senders(
         ca_file=delivery.ca_file,
     )
     lifecycle.on_stop("apprise", apprise.aclose, 2.0)
-    senders: dict[RouteKind, Sender] = {
+    providers: dict[RouteKind, Provider] = {
         RouteKind.WEBHOOK: WebhookProvider(client=client, clock=clock, clean=_clean),
         RouteKind.EMAIL: EmailProvider(
             server=settings.smtp.server(),
@@ -187,8 +193,8 @@ def _senders(
         RouteKind.APPRISE: apprise,
     }
     if settings.dev_file is not None:
-        senders[RouteKind.INBOX] = InboxProvider(partial(keep_message, at))
-    return senders, alertmanager
+        providers[RouteKind.INBOX] = InboxProvider(partial(keep_message, at))
+    return providers, alertmanager
 
 
 def _client(settings: Settings, clock: Clock) -> GuardedClient:

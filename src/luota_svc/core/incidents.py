@@ -11,6 +11,7 @@ from luota_svc.core.paging import newest_ask, next_token, number_ask
 from luota_svc.model.call import Call
 from luota_svc.model.incidents import Incident, IncidentFilter, IncidentKind, StateFilter, TimelineEntry
 from luota_svc.model.monitors import Severity
+from luota_svc.rules.incident_links import incident_url
 from luota_svc.usecases import incidents
 from luota_svc.usecases.installation import Installation
 
@@ -102,7 +103,7 @@ def incident_message(at: Installation, incident: Incident) -> pb.Incident:
         occurrence_count=incident.occurrence_count,
         previous_incident_id=text_of(incident.previous_incident_id),
         alert_state=number_of(pb.AlertState, "ALERT_STATE", incident.alert_state),
-        url=f"{at.public_url}/incidents/{incident.id}",
+        url=incident_url(at.public_url, incident.id),
         version=incident.version,
         reason=incident.reason,
         expected_at=timestamp(incident.expected_at),

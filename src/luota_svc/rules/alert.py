@@ -11,7 +11,6 @@ from luota_svc.model.deliveries import DeliveryReason
 from luota_svc.model.incidents import IncidentState
 from luota_svc.model.monitors import Severity
 from luota_svc.rules.alert_changes import change_fields
-from luota_svc.rules.alert_links import incident_url, packet_url
 from luota_svc.rules.alert_steps import what_to_do
 from luota_svc.rules.alert_subjects import line_of, subject_of
 from luota_svc.rules.alert_text import Room, output_tail, text_of
@@ -25,6 +24,7 @@ from luota_svc.rules.alert_words import (
     signal_of,
 )
 from luota_svc.rules.canonical_json import canonical_json
+from luota_svc.rules.incident_links import incident_url, packet_url
 from luota_svc.rules.instants import instant_or_none, instant_text
 
 Fields = dict[str, Any]
@@ -115,7 +115,7 @@ def _further(facts: AlertFacts, incident: ToldIncident) -> Fields:
         "subject": line_of(incident),
         "openedAt": instant_text(incident.opened_at),
         "resolvedAt": instant_or_none(incident.resolved_at),
-        "url": incident_url(facts, incident),
+        "url": incident_url(facts.public_url, incident.id),
     }
 
 
@@ -153,8 +153,8 @@ def _evidence(facts: AlertFacts, room: Room) -> Fields:
         "run": _run(packet, room),
         "changes": [change_fields(change) for change in facts.changes[: room.changes]],
         "links": {
-            "incident": incident_url(facts, incident) if incident else None,
-            "packet": packet_url(facts, incident) if incident else None,
+            "incident": incident_url(facts.public_url, incident.id) if incident else None,
+            "packet": packet_url(facts.public_url, incident.id) if incident else None,
             "runbook": runbook,
         },
         "evidenceDigest": facts.packet.digest if facts.packet else None,

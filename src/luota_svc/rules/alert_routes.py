@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from luota_svc.model.alerts import AlertFacts, ToldIncident
 from luota_svc.rules.alert_layout import COLUMNS, labelled, link, wrapped
-from luota_svc.rules.alert_links import incident_url, packet_url
 from luota_svc.rules.alert_steps import route_steps
 from luota_svc.rules.alert_subjects import count_of, failed_route_name, line_of
 from luota_svc.rules.alert_words import NAME_MOST, broken_promise, one_line, when
+from luota_svc.rules.incident_links import incident_url, packet_url
 
 
 def route_test_text(facts: AlertFacts) -> list[str]:
@@ -53,5 +53,5 @@ def _route_facts(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
     yield from labelled("Since", when(incident.opened_at, incident.monitor.timezone))
     yield from labelled("Owner", incident.monitor.owner)
     yield from link("Runbook", incident.monitor.runbook_url)
-    yield from link("Incident", incident_url(facts, incident))
-    yield from link("Evidence", packet_url(facts, incident))
+    yield from link("Incident", incident_url(facts.public_url, incident.id))
+    yield from link("Evidence", packet_url(facts.public_url, incident.id))

@@ -12,7 +12,6 @@ from luota_svc.model.deliveries import DeliveryReason
 from luota_svc.model.incidents import IncidentState
 from luota_svc.rules.alert_changes import change_line
 from luota_svc.rules.alert_layout import COLUMNS, boxed, labelled, link, wrapped
-from luota_svc.rules.alert_links import incident_url, packet_url
 from luota_svc.rules.alert_routes import route_failure_text, route_test_text
 from luota_svc.rules.alert_steps import what_to_do
 from luota_svc.rules.alert_subjects import count_of, line_of, name_of
@@ -27,6 +26,7 @@ from luota_svc.rules.alert_words import (
     when,
 )
 from luota_svc.rules.durations import in_words
+from luota_svc.rules.incident_links import incident_url, packet_url
 
 _ACTOR_MOST: Final = 60
 # A word that comes so much later than what it tells says so.
@@ -144,7 +144,7 @@ def _who_and_where(facts: AlertFacts, incident: ToldIncident) -> Iterator[str]:
     yield from link("Runbook", incident.monitor.runbook_url)
     yield from labelled("Owner", incident.monitor.owner)
     yield from labelled("Monitor", name_of(incident))
-    yield from link("Incident", incident_url(facts, incident))
+    yield from link("Incident", incident_url(facts.public_url, incident.id))
 
 
 def _facts(facts: AlertFacts, incident: ToldIncident, room: Room) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _facts(facts: AlertFacts, incident: ToldIncident, room: Room) -> Iterator[st
     yield from labelled("Deploy", run.get("deploySha") or bad.get("deploySha"))
     yield from labelled("Environment", run.get("environment") or bad.get("environment") or monitor.environment)
     yield from labelled("Promise", one_line(monitor.promise, room.words))
-    yield from link("Evidence", packet_url(facts, incident))
+    yield from link("Evidence", packet_url(facts.public_url, incident.id))
 
 
 def _last_good(packet: Mapping[str, Any] | None, incident: ToldIncident) -> Iterator[str]:

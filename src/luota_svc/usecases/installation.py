@@ -11,8 +11,8 @@ from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 
 
-class Limiter(Protocol):
-    """What management charges; `limits` has it."""
+class StrictLimiter(Protocol):
+    """What management charges: it refuses what it can't count, where model/limits' own lets it pass."""
 
     async def spend_strict(self, subject: str, policy_name: str, limit: int, interval_seconds: int) -> None:
         """Charge one token. RateLimited if there is none, Unavailable if that can't be told."""
@@ -25,7 +25,7 @@ class Installation:
 
     database: Database
     clock: Clock
-    limiter: Limiter
+    limiter: StrictLimiter
     public_url: str
     vault: Vault
     targets: TargetPolicy = field(default_factory=TargetPolicy)

@@ -8,6 +8,7 @@ from luota_svc.model.call import Call
 from luota_svc.model.errors import Missing
 from luota_svc.model.operators import Role
 from luota_svc.model.packets import Packet
+from luota_svc.rules.incident_links import incident_url
 from luota_svc.rules.packet_telling import compose
 from luota_svc.store import incidents, packets
 from luota_svc.usecases.installation import Installation
@@ -26,4 +27,4 @@ async def get_packet(at: Installation, call: Call, incident_id: UUID) -> Packet:
         incident = found(await incidents.get(unit, incident_id, at.clock.now()), Missing.INCIDENT)
         frozen, digest = await packets.frozen(unit, incident_id) or (None, None)
         told = await packets.told(unit, incident)
-    return compose(frozen, digest, incident, told, f"{at.public_url}/incidents/{incident_id}")
+    return compose(frozen, digest, incident, told, incident_url(at.public_url, incident_id))

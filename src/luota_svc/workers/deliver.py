@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.deliveries import Claimed, Dispatch, Outcome, OutcomeKind, Settlement
 from luota_svc.model.errors import LuotaError
 from luota_svc.telemetry import names
+from luota_svc.usecases.deliveries import CLAIM_MOST, SETTLE_MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
     from luota_svc.clock import Clock
     from luota_svc.model.routes import RouteKind
+    from luota_svc.providers import Provider
     from luota_svc.telemetry.traces import Span, Tracing
-    from luota_svc.usecases.deliveries import Claim
+    from luota_svc.usecases.deliveries import Claim, Outbox
 
 # So many attempts at once in one process; each is a socket and a few kilobytes.
 IN_FLIGHT_MOST: Final = 256
-CLAIM_MOST: Final = 64
-SETTLE_MOST: Final = 64
 _SETTLE_SECONDS: Final = 0.02
 # A wake-up that is missed costs so much, and nothing else; spread, so that workers do not all look at once.
 _POLL_SECONDS: Final = 1.0
@@ -36,34 +36,6 @@ _UNSETTLED_SECONDS_MAX: Final = 1.0
 # A provider bounds itself at 15 s; one that does not is ended well before its lease is.
 _ATTEMPT_SECONDS_MOST: Final = 20.0
 _LOG = logging.getLogger(__name__)
-
-
-class Outbox(Protocol):
-    """What a worker needs of usecases/deliveries."""
-
-    async def take_over(self) -> int:
-        """Free duties whose worker is gone."""
-        ...
-
-    async def claim(self, most: int) -> Claim:
-        """Claim what is due."""
-        ...
-
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write what became of attempts."""
-        ...
-
-    async def release(self, claimed: Collection[Claimed]) -> None:
-        """Give back what was not begun."""
-        ...
-
-
-class Sender(Protocol):
-    """How one kind of route is told (providers)."""
-
-    async def send(self, dispatch: Dispatch) -> Outcome:
-        """Make one attempt."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +52,7 @@ class Deliverer:
     def __init__(
         self,
         outbox: Outbox,
-        senders: Mapping[RouteKind, Sender],
+        providers: Mapping[RouteKind, Provider],
         *,
         clock: Clock,
         tracing: Tracing,
@@ -89,7 +61,7 @@ class Deliverer:
     ) -> None:
         """Take the outbox, who sends what, and the name that attempts are kept under; nothing runs before `start`."""
         self._outbox = outbox
-        self._senders = senders
+        self._providers = providers
         self._clock = clock
         self._tracing = tracing
         self._worker = worker
@@ -221,8 +193,8 @@ class Deliverer:
     async def _outcome(self, claimed: Claimed, span: Span) -> Outcome:
         if claimed.refusal is not None:
             return claimed.refusal
-        sender = self._senders.get(claimed.kind)
-        if sender is None:
+        provider = self._providers.get(claimed.kind)
+        if provider is None:
             return Outcome(OutcomeKind.REJECTED, error=f"This installation can't tell by {claimed.kind.value}")
         dispatch = Dispatch(
             delivery_id=claimed.id,
@@ -236,7 +208,7 @@ class Deliverer:
         )
         try:
             async with asyncio.timeout(_ATTEMPT_SECONDS_MOST):
-                return await sender.send(dispatch)
+                return await provider.send(dispatch)
         except TimeoutError:
             return Outcome(OutcomeKind.TIMED_OUT, error=f"No answer within {_ATTEMPT_SECONDS_MOST:g} s")
         except Exception as error:  # noqa: BLE001 - a fault of a provider of ours is a failed attempt, not a lost duty
