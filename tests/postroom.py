@@ -12,6 +12,7 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 from tests.builders import World
+from tests.delivery_rows import delivery, incident
 
 from luota_svc.clock import RealClock, StubClock
 from luota_svc.limits.local import LocalBuckets
@@ -56,57 +57,15 @@ class PostRoom:
         return self.world.route(kind=kind, destination=destination, target=sealed, **settings)
 
     def incident(self, monitor: UUID | None = None, *, severity: str = "error", kind: str = "failed") -> UUID:
-        incident_id = self.clock.new_id()
-        self.world._insert(
-            "incidents",
-            {
-                "id": incident_id,
-                "workspace_id": self.world.workspace_id,
-                "monitor_id": monitor or self.world.monitor(),
-                "kind": kind,
-                "state": "open",
-                "severity": severity,
-                "opened_at": self.clock.now(),
-                "occurrence_count": 1,
-                "event_count": 1,
-            },
-        )
-        return incident_id
+        return incident(self.world, monitor, severity=severity, kind=kind)
 
     def duty(
         self, route: UUID, *incidents: UUID, reason: str = "opened", sequence: int = 1, rank: int = 3, **columns: Any
     ) -> UUID:
         """Write a duty that is due now, as the fact's transaction does."""
-        delivery_id = self.clock.new_id()
-        row = {
-            "id": delivery_id,
-            "workspace_id": self.world.workspace_id,
-            "route_id": route,
-            "destination": self.world.one("SELECT destination FROM alert_routes WHERE id = %s", route),
-            "reason": reason,
-            "state": "pending",
-            "severity_rank": rank,
-            "created_at": self.clock.now(),
-            "expires_at": self.clock.now() + timedelta(hours=24),
-            "next_attempt_at": self.clock.now(),
-            "due_at": self.clock.now(),
-            "request_id": f"req-{delivery_id.hex[-8:]}",
-            "traceparent": TRACEPARENT,
-            **columns,
-        }
-        self.world._insert("deliveries", row)
-        for incident in incidents:
-            self.world._insert(
-                "delivery_incidents",
-                {
-                    "delivery_id": delivery_id,
-                    "incident_id": incident,
-                    "route_id": route,
-                    "sequence": sequence,
-                    "live": True,
-                },
-            )
-        return delivery_id
+        words = {"state": "pending", "reason": reason, "severity_rank": rank, "traceparent": TRACEPARENT, **columns}
+        words.setdefault("request_id", f"req-{self.clock.new_id().hex[-8:]}")
+        return delivery(self.world, route, *incidents, sequence=sequence, **words)
 
     def news(self, route: UUID, count: int = 1, **columns: Any) -> list[UUID]:
         """Write duties about so many incidents of their own."""

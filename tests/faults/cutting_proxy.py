@@ -74,7 +74,7 @@ class CuttingProxy:
         try:
             size = await client.readexactly(4)  # the start-up packet alone has no type
             to_server.write(size + await client.readexactly(int.from_bytes(size) - 4))
-            async for message in _messages(client):
+            async for message in messages(client):
                 if self._next is not None and message[:1] == b"B" and _COMMIT in message:
                     how, self._next = self._next, None
                     self.cuts += 1
@@ -85,7 +85,7 @@ class CuttingProxy:
                     await asyncio.wait([answers])
                     # Execute and Sync follow the Bind; without them the server would wait for more.
                     to_server.write(message)
-                    async for rest in _messages(client):
+                    async for rest in messages(client):
                         to_server.write(rest)
                         if rest[:1] == b"S":
                             break
@@ -99,7 +99,7 @@ class CuttingProxy:
             answers.cancel()
 
 
-async def _messages(client: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def messages(client: asyncio.StreamReader) -> AsyncIterator[bytes]:
     """Read a session's messages: a type, a length, the rest."""
     with suppress(asyncio.IncompleteReadError):
         while True:

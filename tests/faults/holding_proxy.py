@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
-from tests.faults.cutting_proxy import _messages
+from tests.faults.cutting_proxy import messages
 
 _SOCKET = ".s.PGSQL.5432"
 _READ_BYTES = 1 << 16
@@ -92,7 +92,7 @@ class HoldingProxy:
     async def _forward(self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, answers: _Answers) -> None:
         prepared: dict[bytes, bytes] = {}
         said: list[bytes] = []  # the statements of the transaction that is open
-        async for message in _messages(client):
+        async for message in messages(client):
             kind, content = message[:1], message[5:]
             if kind == b"P":
                 name, _, rest = content.partition(b"\0")
@@ -130,7 +130,7 @@ class HoldingProxy:
         answers.muted = True
         to_server.write(message)
         if message[:1] == b"B":  # Execute and Sync follow the Bind; without them the server would wait for more
-            async for rest in _messages(client):
+            async for rest in messages(client):
                 to_server.write(rest)
                 if rest[:1] == b"S":
                     break

@@ -8,7 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from tests.builders import World, until
-from tests.usecases.outbox import delivery, incident, stands
+from tests.delivery_rows import delivery, incident, stands
 
 from luota_svc.model.errors import LuotaError
 from luota_svc.usecases.delivery_expiry import expire_deliveries

@@ -11,8 +11,8 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.builders import World
+from tests.delivery_rows import delivery, incident, stands
 from tests.postroom import OVERLOADED, TOOK_IT, post_room
-from tests.usecases.outbox import delivery, incident, stands
 
 from luota_svc.telemetry import names
 from luota_svc.usecases.delivery_expiry import expire_deliveries

@@ -31,7 +31,9 @@ def incident(world: World, monitor: UUID | None = None, **words: Any) -> UUID:
     return incident_id
 
 
-def delivery(world: World, route: UUID, *incidents: UUID, state: str = "failed_retrying", **words: Any) -> UUID:
+def delivery(
+    world: World, route: UUID, *incidents: UUID, state: str = "failed_retrying", sequence: int = 1, **words: Any
+) -> UUID:
     """Make a delivery to a route about incidents; it is due now where it waits."""
     delivery_id, now = world.clock.new_id(), world.clock.now()
     (to,) = world.rows("SELECT workspace_id, destination FROM alert_routes WHERE id = %s", route)
@@ -57,7 +59,7 @@ def delivery(world: World, route: UUID, *incidents: UUID, state: str = "failed_r
             "delivery_id": delivery_id,
             "incident_id": named,
             "route_id": route,
-            "sequence": 1,
+            "sequence": sequence,
             "live": state not in SETTLED and row["reason"] != "route_failure",
         }
         world._insert("delivery_incidents", told)
