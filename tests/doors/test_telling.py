@@ -124,11 +124,15 @@ async def test_a_request_is_followed_to_the_provider_that_took_its_alert(
             (delivery,) = record["deliveries"]
             assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["overloaded", "delivered"]
 
-    deliver = sorted((s for s in spans.get_finished_spans() if s.name == "luota.deliver"), key=lambda s: s.start_time)
     if sampler == "always_off":
         assert spans.get_finished_spans() == ()
-        return
-    # The first attempt is within the request's own trace; the second is a trace of its own that links to both.
+    else:
+        require_two_linked_attempts(spans, traces, request_id)
+
+
+def require_two_linked_attempts(spans: InMemorySpanExporter, traces: list[str], request_id: str) -> None:
+    """The first attempt is within the request's own trace; the second is a trace of its own that links to both."""
+    deliver = sorted((s for s in spans.get_finished_spans() if s.name == "luota.deliver"), key=lambda s: s.start_time)
     one, two = deliver
     trace_of = {span.name: span.context.trace_id for span in spans.get_finished_spans()}
     assert one.context.trace_id == trace_of["POST /v1/runs/finish"] == int(traces[0], 16)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import uvloop
 
-_UNDER_BOTH = ("test_http_bounds.py", "test_http_client.py", "test_http_guard.py")
+_UNDER_BOTH = ("test_http_bounds.py", "test_http_client.py", "test_http_tls.py", "test_http_guard.py")
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from luota_svc.providers.http_client import GuardedClient
+from luota_svc.model.deliveries import Outcome
+from luota_svc.providers.http_client import ExchangeFailed, GuardedClient, outcome_of
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -123,3 +124,12 @@ async def client(**options) -> AsyncIterator[GuardedClient]:
         yield made
     finally:
         await made.aclose()
+
+
+async def outcome(made: GuardedClient, url: str, headers: dict[str, str] | None = None) -> Outcome:
+    """Return what one exchange comes to."""
+    try:
+        reply = await made.post(url, b"{}", headers or {})
+    except ExchangeFailed as failed:
+        return failed.outcome
+    return outcome_of(reply, clean=lambda text: text)

@@ -52,7 +52,7 @@ __all__ = [
     "take_over",
 ]
 
-SQL = load_catalogue("deliveries")
+SQL = {**load_catalogue("delivery_claims"), **load_catalogue("deliveries")}
 _HOT = (
     "due_front", "free_destinations", "gather", "take", "note_claims", "freeze", "next_due",
     "lock_routes", "lock_settled", "with_words", "lock_breakers", "write_breakers", "write_settled", "deliver_late",
