@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.builders import Process, World, ingest_process
 from tests.management import house, ingest, installation
+from tests.postroom import PostRoom, post_room
 from tests.stage import Stage, stage
 
 __all__ = ["at", "house", "ingest", "installation", "process", "shared_stage", "two_processes", "world"]
@@ -19,6 +20,13 @@ def world(database_url) -> Iterator[World]:
     world = World(database_url)
     yield world
     world.close()
+
+
+@pytest.fixture
+async def room(database_url) -> AsyncIterator[PostRoom]:
+    """Routes, duties and workers' outboxes, on a clock that is moved by hand."""
+    async with post_room(database_url) as room:
+        yield room
 
 
 @pytest.fixture

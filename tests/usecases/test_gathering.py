@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.postroom import TOOK_IT, post_room, told
+from tests.postroom import TOOK_IT, told
 
 FROZEN = b'{"metadata":{"furtherIncidents":[]},"subject":"as it was frozen"}'
-
-
-@pytest.fixture
-async def room(database_url):
-    async with post_room(database_url) as room:
-        yield room
 
 
 @pytest.mark.parametrize(("count", "messages"), [(201, [201]), (250, [201, 49])])

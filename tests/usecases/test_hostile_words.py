@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from tests.postroom import PostRoom, post_room
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 
 WORDS = "caf\udce9\0 \ud83d\n\x1b[31m\u202e" + "x" * 10_000
-
-
-@pytest.fixture
-async def room(database_url) -> AsyncIterator[PostRoom]:
-    async with post_room(database_url) as room:
-        yield room
 
 
 @pytest.mark.parametrize("kind", [OutcomeKind.DELIVERED, OutcomeKind.REJECTED, OutcomeKind.FAILED])

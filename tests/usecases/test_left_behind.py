@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.management import make_caller
-from tests.postroom import OVERLOADED, TOOK_IT, ids, post_room
+from tests.postroom import OVERLOADED, TOOK_IT, ids
 
 from luota_svc.model.operators import Role
 from luota_svc.model.routes import RouteKind
@@ -26,12 +26,6 @@ WITH made AS (
 INSERT INTO delivery_incidents (delivery_id, incident_id, route_id, sequence, live)
 SELECT id, gen_random_uuid(), route_id, 1, true FROM made
 """
-
-
-@pytest.fixture
-async def room(database_url):
-    async with post_room(database_url) as room:
-        yield room
 
 
 @pytest.fixture

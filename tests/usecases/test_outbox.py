@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
-from tests.postroom import DELAYS, GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room
+from tests.postroom import DELAYS, GONE, OVERLOADED, TOOK_IT, ids
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.store.vault import Vault
 from luota_svc.usecases.deliveries import Outbox
-
-
-@pytest.fixture
-async def room(database_url) -> AsyncIterator[PostRoom]:
-    async with post_room(database_url) as room:
-        yield room
-
 
 # --- claims and leases -----------------------------------------------------------------------------------------------
 

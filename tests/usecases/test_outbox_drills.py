@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.postroom import OVERLOADED, TOOK_IT, post_room
-
-
-@pytest.fixture
-async def room(database_url):
-    async with post_room(database_url) as room:
-        yield room
+from tests.postroom import OVERLOADED, TOOK_IT
 
 
 async def test_a_drill_is_neither_held_nor_gathered_nor_counted_by_the_pace(room):

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, ids, post_room, told
-
-
-@pytest.fixture
-async def room(database_url) -> AsyncIterator[PostRoom]:
-    async with post_room(database_url) as room:
-        yield room
-
+from tests.postroom import OVERLOADED, TOOK_IT, ids, told
 
 # --- bulkheads and breakers ------------------------------------------------------------------------------------------
 

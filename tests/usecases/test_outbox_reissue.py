@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from tests.builders import ingest_process, until
 from tests.management import make_caller
-from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, post_room, told
+from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, told
 
 from luota_svc.model.deliveries import Claimed
 from luota_svc.model.operators import Role
@@ -27,12 +26,6 @@ GOES_ON = (
     "next_attempt_at", "attempt_count", "deferral_count", "lost_count", "first_failed_at", "fallback_due_at",
     "last_error", "recipients", "replay_of", "request_id", "traceparent", "first_attempt_traceparent",
 )  # fmt: skip
-
-
-@pytest.fixture
-async def room(database_url) -> AsyncIterator[PostRoom]:
-    async with post_room(database_url) as room:
-        yield room
 
 
 async def take_back(room: PostRoom, *words: tuple[UUID, UUID]) -> None:

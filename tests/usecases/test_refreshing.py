@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
 
 import pytest
-from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, post_room
+from tests.postroom import OVERLOADED, TOOK_IT, PostRoom
 from tests.providers.vendor_receivers import Said, clean, open_client, vendor
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
@@ -20,12 +19,6 @@ from luota_svc.workers.refresh import Refresher
 
 WAIT = 10.0
 URL = "https://alertmanager.example"
-
-
-@pytest.fixture
-async def room(database_url) -> AsyncIterator[PostRoom]:
-    async with post_room(database_url) as room:
-        yield room
 
 
 async def tell(room: PostRoom, route: UUID, *incidents: UUID, reason: str = "opened", sequence: int = 1) -> None:

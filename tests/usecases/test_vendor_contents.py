@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.postroom import TOOK_IT, PostRoom, post_room
+from tests.postroom import TOOK_IT
 
 from luota_svc.providers.alertmanager_alerts import alerts_of
 from luota_svc.providers.pagerduty_event import events_of
 from luota_svc.providers.slack_message import message_of, plain_message_of
 
 SOON = datetime(2026, 5, 25, 12, 15, tzinfo=UTC)
-
-
-@pytest.fixture
-async def room(database_url) -> AsyncIterator[PostRoom]:
-    async with post_room(database_url) as room:
-        yield room
 
 
 @pytest.mark.parametrize("reason", ["opened", "reminder", "escalation", "resolved", "route_failure", "test"])

@@ -23,6 +23,7 @@ from luota_svc.rules.drills import is_receiver
 from luota_svc.rules.redaction import redact_text
 from luota_svc.store.database import Database
 from luota_svc.store.wake import Ear
+from luota_svc.telemetry import names
 from luota_svc.usecases.deliveries import Outbox
 from luota_svc.usecases.delivery_expiry import expire_deliveries
 from luota_svc.usecases.delivery_notes import note_deliveries
@@ -58,7 +59,7 @@ STOP_SECONDS: Final = 17.0
 _TURN_SECONDS: Final = 30.0
 
 
-class Loop(Protocol):
+class Starts(Protocol):
     """Something that begins once."""
 
     def start(self) -> None:
@@ -69,7 +70,7 @@ class Loop(Protocol):
 class Delivery:
     """Everything of a process that tells people. Starts when the tables stand."""
 
-    def __init__(self, deliverer: Deliverer, loops: tuple[Loop, ...]) -> None:
+    def __init__(self, deliverer: Deliverer, loops: tuple[Starts, ...]) -> None:
         """Take the parts; built by `build_delivery`."""
         self._deliverer = deliverer
         self._loops = loops
@@ -117,7 +118,11 @@ async def build_delivery(
     )
 
     notes, following = _sweepers(at, metrics)
-    pulse = Pulse(partial(_tell_standing, outbox, installation.clock, metrics), every_seconds=_STANDING_SECONDS)
+    pulse = Pulse(
+        partial(_tell_standing, outbox, installation.clock, metrics),
+        every_seconds=_STANDING_SECONDS,
+        failed=names.LOG_OUTBOX_UNREAD,
+    )
     ear = Ear(url, deliverer.wake)
     refresher = Refresher(partial(claim_refreshes, at), alertmanager)
     lifecycle.on_stop("delivery notes", notes.stop, 2.0)
@@ -126,7 +131,7 @@ async def build_delivery(
     lifecycle.on_stop("route failures", following.stop, 2.0)
     lifecycle.on_stop("delivery gauges", pulse.stop, 1.0)
     lifecycle.on_stop("ear", ear.stop, 1.0)
-    loops: list[Loop] = [notes, following, ear, pulse, refresher]
+    loops: list[Starts] = [notes, following, ear, pulse, refresher]
     if settings.delivery.deadman_url is not None:
         parts = (deliverer, notes, following, sweeper)
         deadman = DeadMan(

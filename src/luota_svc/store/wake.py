@@ -25,22 +25,16 @@ _PAUSE_SECONDS_MAX: Final = 10.0
 _LOG = logging.getLogger(__name__)
 
 
-class Bell:
-    """Rings after commits, never within a transaction, at most once in 50 ms. Failures are forgotten: workers poll."""
+class _Task:
+    """One task of a process."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the sessions that ring; nothing runs before `start`."""
-        self._database = database
-        self._rung = asyncio.Event()
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to pass rings on."""
-        self._task = asyncio.create_task(self._run(), name="bell")
-
-    def ring(self) -> None:
-        """Say that duties were written. Costs nothing; the caller's transaction has committed."""
-        self._rung.set()
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
         """End; safe to repeat."""
@@ -48,6 +42,23 @@ class Bell:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        raise NotImplementedError
+
+
+class Bell(_Task):
+    """Rings after commits, never within a transaction, at most once in 50 ms. Failures are forgotten: workers poll."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the sessions that ring; nothing runs before `start`."""
+        super().__init__("bell")
+        self._database = database
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Say that duties were written. Costs nothing; the caller's transaction has committed."""
+        self._rung.set()
 
     async def _run(self) -> None:
         while True:
@@ -62,25 +73,14 @@ class Bell:
             await asyncio.sleep(_RING_SECONDS)
 
 
-class Ear:
+class Ear(_Task):
     """Listens on one session of its own, past every restart of the server."""
 
     def __init__(self, url: str, on_ring: Callable[[], None]) -> None:
         """Take where to listen, and who is woken; nothing is dialled before `start`."""
+        super().__init__("ear")
         self._url = url
         self._on_ring = on_ring
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self._task = asyncio.create_task(self._run(), name="ear")
-
-    async def stop(self) -> None:
-        """End; safe to repeat."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
         pause = _PAUSE_SECONDS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.telemetry import names
+from luota_svc.workers.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,8 +19,8 @@ _AGAIN_SECONDS: Final = 5.0
 _LOG = logging.getLogger(__name__)
 
 
-class DeadMan:
-    """One loop of a process. Start once; stop as often as one likes."""
+class DeadMan(Loop):
+    """One loop of a process. Stop it before what `alive` looks at."""
 
     def __init__(
         self,
@@ -33,24 +34,13 @@ class DeadMan:
 
         Where `alive` says no, nothing is sent, until it says yes again. Nothing runs before `start`.
         """
+        super().__init__("dead-man")
         self._ping = ping
         self._alive = alive
         self._every_seconds = every_seconds
         self._again_seconds = again_seconds
         # What was said last: a state that goes on is logged once.
         self._state = names.LOG_DEADMAN_RESTORED
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to tell; the first goes out as soon as everything turns."""
-        self._task = asyncio.create_task(self._run(), name="dead-man")
-
-    async def stop(self) -> None:
-        """End at once; safe to repeat. Stop it before what `alive` looks at."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
         began = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.model.errors import LuotaError
 from luota_svc.telemetry import names
+from luota_svc.workers.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -32,8 +33,8 @@ class SaysAgain(Protocol):
         ...
 
 
-class Refresher:
-    """One loop of this process. Start once; stop as often as one likes."""
+class Refresher(Loop):
+    """One loop of this process. What a stop leaves unsaid is said a minute later, by whoever is there."""
 
     def __init__(
         self,
@@ -43,21 +44,10 @@ class Refresher:
         look_seconds: float = _LOOK_SECONDS,
     ) -> None:
         """Take what claims (usecases/refreshing) and who says it; nothing runs before `start`."""
+        super().__init__("refresh")
         self._claim = claim
         self._provider = provider
         self._look_seconds = look_seconds
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.create_task(self._run(), name="refresh")
-
-    async def stop(self) -> None:
-        """End at once: what was not said again is said a minute later, by whoever is there. Safe to repeat."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
         pause = self._look_seconds

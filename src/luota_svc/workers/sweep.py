@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.errors import LuotaError
 from luota_svc.telemetry import names
+from luota_svc.workers.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -80,32 +81,24 @@ class Sweeper:
             pause = min(2 * pause, _FAILURE_SECONDS_MAX)
 
 
-class Pulse:
-    """The loop that says every few seconds that this process takes signals."""
+class Pulse(Loop):
+    """The loop that does one small thing every few seconds, past every failure."""
 
-    def __init__(self, beat: Callable[[], Awaitable[None]], *, every_seconds: float) -> None:
-        """Take what says it; nothing runs before `start`."""
+    def __init__(
+        self, beat: Callable[[], Awaitable[None]], *, every_seconds: float, failed: str = names.LOG_BEAT_FAILED
+    ) -> None:
+        """Take what is done, and the event that is logged where it can't be; nothing runs before `start`."""
+        super().__init__("pulse")
+        self._failed = failed
         self._beat = beat
         self._every_seconds = every_seconds
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to say it."""
-        self._task = asyncio.create_task(self._run(), name="pulse")
-
-    async def stop(self) -> None:
-        """End; safe to repeat."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             try:
                 await self._beat()
             except LuotaError as error:
-                _LOG.warning(names.LOG_BEAT_FAILED, extra={"reason": str(error)})
+                _LOG.warning(self._failed, extra={"reason": str(error)})
             except Exception:  # noqa: BLE001 - as above
-                _LOG.exception(names.LOG_BEAT_FAILED)
+                _LOG.exception(self._failed)
             await asyncio.sleep(self._every_seconds)
