@@ -7,24 +7,26 @@ import itertools
 
 import aiohttp
 import psycopg
-from tests.faults.cutting_proxy import Cut, cutting_proxy
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
 from tests.faults.service import note, serving, until
+from tests.postgres_proxy import Moment, postgres_proxy
+
+CUTS = (Moment.LANDING, Moment.LANDING_UNHEARD, Moment.LANDED)
 
 
 async def test_a_cut_commit_is_asked_about_so_that_nothing_is_lost_or_doubled(database_url, redis_url, full):
     fleet = make_fleet(database_url)
     async with (
-        cutting_proxy(database_url) as (proxy, address),
+        postgres_proxy(database_url) as (proxy, address),
         serving(address, redis_url) as service,
         aiohttp.ClientSession() as session,
     ):
         load = Load(service.url, fleet, pace_seconds=0.0)
         numbers = itertools.count()
-        by_cut = {cut: [] for cut in Cut}
+        by_cut = {cut: [] for cut in CUTS}
         rounds = 300 if full else 51
         for number in range(rounds):
-            how = list(Cut)[number % 3]
+            how = CUTS[number % 3]
             proxy.cut_next(how)
             starts = [{"monitorId": monitor, "externalRunId": f"cut-{next(numbers)}"} for monitor in fleet.monitors[:5]]
             by_cut[how] += await asyncio.gather(*(load.send(session, "/v1/runs/start", start) for start in starts))
@@ -43,11 +45,11 @@ async def test_a_cut_commit_is_asked_about_so_that_nothing_is_lost_or_doubled(da
 
 async def test_cut_commits_under_load_lose_and_double_nothing(database_url, redis_url, full):
     fleet = make_fleet(database_url, monitors=5)
-    async with cutting_proxy(database_url) as (proxy, address), serving(address, redis_url) as service:
+    async with postgres_proxy(database_url) as (proxy, address), serving(address, redis_url) as service:
         load = Load(service.url, fleet)
         async with load.running():
             for number in range(200 if full else 20):
-                proxy.cut_next(list(Cut)[number % 3])
+                proxy.cut_next(CUTS[number % 3])
                 await until(lambda: proxy.cuts > number, 10)  # noqa: B023 - awaited here
         note(str(load))
         load.require_kept_promises(202, 503)

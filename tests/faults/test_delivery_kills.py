@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from tests.faults.conftest import FULL
 from tests.faults.delivering import RESUMED_SECONDS, Post, Worker, require_told, scene, working
-from tests.faults.holding_proxy import Moment, holding_proxy
 from tests.faults.load import Fleet, Load, require_sound_incidents
 from tests.faults.receiver import named
 from tests.faults.service import note, serving, until
+from tests.postgres_proxy import Moment, postgres_proxy
 
 _START_SECONDS = 15.0
 
@@ -43,7 +43,7 @@ MOMENTS = [Moment.SENT, Moment.COMMITTING, *([Moment.CLAIMED, Moment.SETTLED] if
 
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_worker_killed_at_its_worst_moment_loses_nothing(database_url, full, moment):
-    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+    async with scene(database_url) as (post, receiver), postgres_proxy(database_url) as (proxy, address):
         duties = []
         worker = Worker(address)
         try:
@@ -100,7 +100,7 @@ async def test_a_worker_killed_while_receivers_think_loses_nothing(database_url,
 async def test_an_ingest_killed_after_its_commit_is_told_once_though_its_client_asks_again(
     database_url, redis_url, full
 ):
-    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+    async with scene(database_url) as (post, receiver), postgres_proxy(database_url) as (proxy, address):
         number = 200 if full else 30
         monitors = [post.world.monitor() for _ in range(number)]
         for place, monitor in enumerate(monitors):
@@ -176,7 +176,7 @@ async def test_workers_killed_at_any_instant_under_load_lose_nothing(database_ur
 
 
 async def test_a_storm_whose_teller_is_killed_again_and_again_is_told_whole_in_the_same_words(database_url, full):
-    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+    async with scene(database_url) as (post, receiver), postgres_proxy(database_url) as (proxy, address):
         route = post.route(receiver.url("team"))
         incidents = {str(post.incident()) for _ in range(200 if full else 40)}
         for incident in incidents:

@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from tests.faults.conftest import FULL
 from tests.faults.delivering import RESUMED_SECONDS, Post, require_told, scene, working
-from tests.faults.holding_proxy import Moment, holding_proxy
 from tests.faults.load import Fleet, Load
 from tests.faults.service import note, serving, until
 from tests.faults.test_delivery_kills import count
+from tests.postgres_proxy import Moment, postgres_proxy
 
 # A settle that finds no PostgreSQL is tried again after at most so long.
 _SETTLED_SECONDS = 6.0
@@ -34,7 +34,7 @@ async def until_all_told(post: Post, duties, *, full: bool) -> None:
 
 @pytest.mark.parametrize("moment", [Moment.COMMITTING, *([Moment.SENT, Moment.SETTLED] if FULL else [])])
 async def test_a_settle_that_is_cut_off_is_told_again_and_nobody_hears_twice(database_url, full, moment):
-    async with scene(database_url) as (post, receiver), holding_proxy(database_url) as (proxy, address):
+    async with scene(database_url) as (post, receiver), postgres_proxy(database_url) as (proxy, address):
         duties = []
         # Every other one fails at first: that a failure is told again must count once too.
         receiver.says = lambda path: 503 if path.endswith(("1", "3")) and receiver.came(path) == 0 else 200

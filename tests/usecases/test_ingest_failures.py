@@ -9,7 +9,7 @@ import time
 import psycopg
 import pytest
 from tests.builders import World, close, finish, ingest_process, outcome_of, start, until
-from tests.cutting_proxy import Cut, cutting_proxy
+from tests.postgres_proxy import Moment, postgres_proxy
 
 from luota_svc.model.errors import InvalidRequest, RunConflict, Unavailable
 from luota_svc.model.signals import Accepted, SignalType
@@ -235,13 +235,13 @@ async def test_a_run_that_vanished_under_the_fold_hurts_nobody_else(world, proce
 # --- a COMMIT whose answer was cut ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cut", Cut)
-@pytest.mark.parametrize("cut_all", [False, True], ids=["one session", "every session"])
-async def test_a_cut_commit_is_accepted_once(world, monitor, cut, cut_all):
+@pytest.mark.parametrize("moment", [Moment.LANDING, Moment.LANDED])
+@pytest.mark.parametrize("every", [False, True], ids=["one session", "every session"])
+async def test_a_cut_commit_is_accepted_once(world, monitor, moment, every):
     world.route()
-    async with cutting_proxy(world.url) as (proxy, url), ingest_process(world, url=url) as process:
+    async with postgres_proxy(world.url) as (proxy, url), ingest_process(world, url=url) as process:
         await process.start(monitor, "warm")
-        proxy.cut, proxy.cut_all = cut, cut_all
+        proxy.cut_next(moment, every=every)
         answers = await process.send_many(
             [
                 finish(monitor, "bad", 1),
@@ -262,7 +262,7 @@ async def test_a_cut_commit_is_accepted_once(world, monitor, cut, cut_all):
 
 
 async def test_a_stalled_network_is_unavailable_in_time_and_recovers_by_itself(world, monitor):
-    async with cutting_proxy(world.url) as (proxy, url), ingest_process(world, url=url) as process:
+    async with postgres_proxy(world.url) as (proxy, url), ingest_process(world, url=url) as process:
         await process.start(monitor, "warm")
         proxy.stall()
         began = time.monotonic()
