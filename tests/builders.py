@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -69,6 +69,10 @@ class World:
     def count(self, table: str, where: str = "true", *parameters: Any) -> int:
         count: int = self.one(f"SELECT count(*) FROM {table} WHERE {where}", *parameters)
         return count
+
+    def waiting(self) -> int:
+        """Return how many sessions of this database wait for a lock."""
+        return self.count("pg_stat_activity", "wait_event_type = 'Lock' AND datname = current_database()")
 
     def workspace(self) -> UUID:
         workspace_id = self.clock.new_id()
@@ -273,13 +277,6 @@ async def ingest_process(
                 await lanes.stop()
         finally:
             await database.close()
-
-
-async def until(holds: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait until `holds` says yes: for what another session or process does, which signals nobody here."""
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def outcome_of(awaitable: Any) -> Accepted | LuotaError:

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from google.rpc import error_details_pb2 as rpc
 from grpc_status import rpc_status
-from tests.builders import until
 from tests.doors.conftest import Luota, running_luota
 from tests.doors.scene import Scene
+from tests.waiting import until
 
 from luota.v1 import ingest_service_pb2 as pb
 from luota.v1 import workspace_service_pb2 as workspaces

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,8 +11,9 @@ import pytest
 from aiohttp import web
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.doors.conftest import WAIT, Luota, running_luota
+from tests.doors.conftest import Luota, running_luota
 from tests.servers import empty
+from tests.waiting import until
 
 from luota_svc.app import build as composition
 from luota_svc.telemetry.tracing_setup import build_tracing
@@ -50,13 +50,6 @@ async def receiving(receiver: Receiver) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     finally:
         await runner.cleanup()
-
-
-async def until(holds: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(WAIT):
-        while not (found := holds()):  # noqa: ASYNC110 - what is waited for is in another room
-            await asyncio.sleep(0.02)
-    return found
 
 
 def lines_of(luota: Luota, event: str) -> list[dict[str, Any]]:
@@ -175,13 +168,13 @@ class Desk:
 
     async def packet(self, incident: str, state: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Wait until the packet's only delivery is in this state; return the packet and the delivery."""
-        async with asyncio.timeout(WAIT):
-            while True:
-                packet = await self.get(f"/v1/incidents/{incident}/packet")
-                deliveries = packet["ownerRoute"]["routes"][0]["deliveries"]
-                if deliveries and deliveries[-1]["state"] == state:
-                    return packet, deliveries[-1]
-                await asyncio.sleep(0.05)
+
+        async def look() -> Any:
+            packet = await self.get(f"/v1/incidents/{incident}/packet")
+            deliveries = packet["ownerRoute"]["routes"][0]["deliveries"]
+            return (packet, deliveries[-1]) if deliveries and deliveries[-1]["state"] == state else None
+
+        return await until(look)
 
 
 async def test_a_packet_says_that_its_route_is_retrying_and_then_what_the_provider_called_it(
@@ -231,7 +224,9 @@ async def test_a_packet_says_that_its_route_is_dead_and_what_to_do(module_databa
         route = packet["ownerRoute"]["routes"][0]
         # Repaired: a test alert goes through, and the route may be trusted again.
         await desk.post(f"/v1/routes/{route['id']}:test", {})
-        async with asyncio.timeout(WAIT):
-            while (await desk.get(f"/v1/routes/{route['id']}"))["state"] != "proven":  # noqa: ASYNC110 - a row
-                await asyncio.sleep(0.05)
+
+        async def is_proven() -> bool:
+            return (await desk.get(f"/v1/routes/{route['id']}"))["state"] == "proven"
+
+        await until(is_proven)
         assert receiver.heard[-1][1]["metadata"]["reason"] == "test"

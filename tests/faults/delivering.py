@@ -13,9 +13,10 @@ import psycopg
 from psycopg.rows import dict_row
 from tests.builders import World
 from tests.faults.receiver import Receiver, receiving
-from tests.faults.service import Service, note, until
+from tests.faults.service import Service, note
 from tests.postroom import PostRoom
 from tests.servers import ENCRYPTION_KEY
+from tests.waiting import until
 
 from luota_svc.clock import RealClock
 from luota_svc.limits.local import LocalBuckets

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 from tests.servers import ENCRYPTION_KEY
+from tests.waiting import until
 from tests.witness import WITNESS
 
 RAISED = {
@@ -130,18 +131,6 @@ async def serving(database_url: str, redis_url: str, **settings: str):
 def note(text: str) -> None:
     """Leave a figure for who reads the run (`pytest -rP` shows it)."""
     sys.stdout.write(f"{text}\n")
-
-
-async def until(happened, seconds: float) -> None:
-    """Look again and again until `happened` (a function, or a coroutine function) is true; fail after `seconds`."""
-    async with asyncio.timeout(seconds):
-        while True:
-            result = happened()
-            if asyncio.iscoroutine(result):
-                result = await result
-            if result:
-                return
-            await asyncio.sleep(0.02)
 
 
 def _free_port() -> int:

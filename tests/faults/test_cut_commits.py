@@ -8,8 +8,9 @@ import itertools
 import aiohttp
 import psycopg
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
 from tests.postgres_proxy import Moment, postgres_proxy
+from tests.waiting import until
 
 CUTS = (Moment.LANDING, Moment.LANDING_UNHEARD, Moment.LANDED)
 

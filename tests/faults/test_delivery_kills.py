@@ -12,8 +12,9 @@ from tests.faults.conftest import FULL
 from tests.faults.delivering import RESUMED_SECONDS, Post, Worker, require_told, scene, working
 from tests.faults.load import Fleet, Load, require_sound_incidents
 from tests.faults.receiver import named
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
 from tests.postgres_proxy import Moment, postgres_proxy
+from tests.waiting import until
 
 _START_SECONDS = 15.0
 

@@ -12,9 +12,10 @@ import pytest
 from tests.faults.conftest import FULL
 from tests.faults.delivering import RESUMED_SECONDS, Post, require_told, scene, working
 from tests.faults.load import Fleet, Load
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
 from tests.faults.test_delivery_kills import count
 from tests.postgres_proxy import Moment, postgres_proxy
+from tests.waiting import until
 
 # A settle that finds no PostgreSQL is tried again after at most so long.
 _SETTLED_SECONDS = 6.0

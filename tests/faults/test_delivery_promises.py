@@ -14,7 +14,8 @@ from tests.doors.scene import _operator
 from tests.faults.delivering import LOOPBACK, Post, Worker, posting, scene, working
 from tests.faults.load import Fleet, Load, require_sound_incidents
 from tests.faults.receiver import Receipt, Receiver, alert, named, raw_receiving, receiving
-from tests.faults.service import Service, note, serving, until
+from tests.faults.service import Service, note, serving
+from tests.waiting import until
 
 QUICK = {"LUOTA_DELIVERY_RETRY_DELAYS": ",".join(["0"] + ["1"] * 19)}
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.faults.delivering import LOOPBACK, Post, scene, working
 from tests.faults.receiver import raw_receiving
-from tests.faults.service import note, until
+from tests.faults.service import note
+from tests.waiting import until
 
 _GIB = 1 << 30
 _CHUNK = b"x" * (1 << 16)

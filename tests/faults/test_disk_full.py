@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 from tests.witness import WITNESS
 
 from luota_svc.embedded import PrivateServers

@@ -8,7 +8,8 @@ import time
 import aiohttp
 import psycopg
 from tests.faults.load import ANSWER_SECONDS, Load, make_fleet, require_nothing_lost, require_sound_incidents
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 
 
 async def test_a_monitor_row_held_for_long_stops_its_own_callers_only(database_url, redis_url, full):

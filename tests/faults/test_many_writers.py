@@ -9,7 +9,8 @@ from collections import Counter
 import aiohttp
 import psycopg
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 
 
 async def test_two_processes_an_operator_and_a_sweep_on_the_same_monitors_break_nothing(database_url, redis_url, full):

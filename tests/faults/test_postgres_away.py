@@ -10,7 +10,8 @@ import time
 import psycopg
 import pytest
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 
 _BACK_SECONDS = 8.0
 

@@ -8,7 +8,8 @@ from collections import Counter
 import aiohttp
 import psycopg
 from tests.faults.load import Load, make_fleet, require_nothing_lost, require_sound_incidents
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 
 
 async def test_a_killed_service_loses_nothing_that_got_202_and_a_retry_finds_its_one_run(database_url, redis_url, full):

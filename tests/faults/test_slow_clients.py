@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.load import Load, make_fleet, require_nothing_lost
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 
 _SLOW = 200
 

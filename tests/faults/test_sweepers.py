@@ -9,7 +9,8 @@ import aiohttp
 import psycopg
 import pytest
 from tests.faults.load import Load, make_fleet, require_sound_incidents
-from tests.faults.service import Service, note, serving, until
+from tests.faults.service import Service, note, serving
+from tests.waiting import until
 
 _SECONDS = 60.0
 

@@ -10,7 +10,8 @@ import time
 import aiohttp
 import pytest
 from tests.faults.load import Load, make_fleet, require_nothing_lost
-from tests.faults.service import note, serving, until
+from tests.faults.service import note, serving
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.builders import until
+from tests.waiting import until
 
 from luota_svc.clock import RealClock
 from luota_svc.limits import RedisLimiter

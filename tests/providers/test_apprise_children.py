@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.providers.apprise_desk import K, make_provider, receiver, tell, told_by
 from tests.providers.email_alerts import opened
 from tests.providers.vendor_receivers import Said, Vendor, dispatch_of, vendor
+from tests.waiting import until
 
 from luota_svc.providers import apprise as provider_module
 
@@ -126,9 +126,3 @@ async def gone(pid: int) -> None:
             return True
 
     await until(ended)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - a process of another's gives no sign
-            await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.builders import until
+from tests.waiting import until
 
 from luota_svc.store.round_trip import RoundTrips, statement_of
 

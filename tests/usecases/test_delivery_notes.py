@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.builders import World, until
+from tests.builders import World
 from tests.delivery_rows import delivery, incident, stands
+from tests.waiting import until
 
 from luota_svc.model.errors import LuotaError
 from luota_svc.usecases.delivery_expiry import expire_deliveries
@@ -123,7 +124,7 @@ async def test_where_every_monitor_is_busy_the_oldest_is_waited_for(installation
     with psycopg.connect(database_url) as other:
         other.execute("SELECT 1 FROM monitors WHERE id = %s FOR NO KEY UPDATE", (monitor,))
         noting = asyncio.create_task(note_deliveries(installation))
-        await until(lambda: rows.count("pg_stat_activity", "wait_event_type = 'Lock' AND datname = current_database()"))
+        await until(rows.waiting)
     assert await noting == 1
 
 

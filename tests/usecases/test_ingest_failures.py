@@ -8,14 +8,13 @@ import time
 
 import psycopg
 import pytest
-from tests.builders import World, close, finish, ingest_process, outcome_of, start, until
+from tests.builders import World, close, finish, ingest_process, outcome_of, start
 from tests.postgres_proxy import Moment, postgres_proxy
+from tests.waiting import until
 
 from luota_svc.model.errors import InvalidRequest, RunConflict, Unavailable
 from luota_svc.model.signals import Accepted, SignalType
 from luota_svc.store.migrations import migrate
-
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ async def test_a_deadlock_is_run_again_and_never_reaches_the_caller(world):
             holder.execute("SET deadlock_timeout = '10min'")
             hold(holder, high)
             call = asyncio.create_task(process.send_many([start(low, "r"), start(high, "r")]))
-            await until(lambda: world.rows(WAITING))
+            await until(world.waiting)
             # The batch holds the low one and waits for the high one: now the other way round.
             await asyncio.to_thread(hold, holder, low)
             holder.rollback()

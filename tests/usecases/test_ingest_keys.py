@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.builders import NO_LIMITS, World, close, finish, ingest_process, outcome_of, ping, start, until
+from tests.builders import NO_LIMITS, World, close, finish, ingest_process, outcome_of, ping, start
+from tests.waiting import until
 
 from luota_svc.model.errors import FieldProblem, InvalidIngestKey, InvalidRequest, NotFound, RateLimited
 from luota_svc.model.signals import Accepted, SignalType
@@ -76,8 +77,7 @@ async def test_a_key_that_is_rotated_while_its_signal_waits_for_a_lock_is_refuse
     with psycopg.connect(world.url) as holder:
         holder.execute("SELECT 1 FROM monitors WHERE id = %s FOR UPDATE", (monitor,))
         call = asyncio.create_task(outcome_of(process.start(monitor, "r")))
-        waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        await until(lambda: world.rows(waits))
+        await until(world.waiting)
         world.rows("UPDATE ingest_keys SET revoked_at = now()")
         holder.rollback()
     assert isinstance(await call, InvalidIngestKey)

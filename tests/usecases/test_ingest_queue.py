@@ -7,7 +7,8 @@ import time
 
 import psycopg
 import pytest
-from tests.builders import World, ingest_process, outcome_of, start, until
+from tests.builders import World, ingest_process, outcome_of, start
+from tests.waiting import until
 
 from luota_svc.model.errors import Unavailable
 from luota_svc.model.signals import Accepted

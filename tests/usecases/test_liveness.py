@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from tests.usecases.sweeping import time
+from tests.waiting import until
 
 from luota_svc.usecases.deadlines import Deadlines
 from luota_svc.usecases.liveness import Liveness, forget_old_liveness
@@ -60,9 +61,7 @@ async def test_lanes_move_until_a_batch_is_in_flight_for_longer_than_anybody_wai
     with time.world._connection.transaction():
         time.world.rows("SELECT 1 FROM monitors WHERE id = %s FOR UPDATE", monitor)
         sent = asyncio.create_task(time.process.ping(monitor))
-        async with asyncio.timeout(5):
-            while lanes._main.began_at is None:  # noqa: ASYNC110 - nobody signals it
-                await asyncio.sleep(0.01)
+        await until(lambda: lanes._main.began_at is not None)
         assert lanes.moving
         time.clock.advance(5)
         assert not lanes.moving

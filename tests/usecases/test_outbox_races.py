@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.management import make_caller
 from tests.postroom import GONE, OVERLOADED, TOOK_IT, PostRoom, ids, post_room, told
+from tests.waiting import until
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.model.operators import Role
@@ -41,16 +42,6 @@ async def room(database_url) -> AsyncIterator[PostRoom]:
         yield room
 
 
-async def somebody_waits(room: PostRoom) -> None:
-    for _ in range(500):
-        if room.world.rows(
-            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waited for a lock within 5 s")
-
-
 async def take_back(connection: psycopg.AsyncConnection, delivery: UUID, incident: UUID, now) -> None:
     """Take a word back, as the fact's transaction does when an incident ends; its duties were locked before."""
     await connection.execute(INGEST["end_live"], ([delivery], [incident]))
@@ -66,7 +57,7 @@ async def test_a_settle_that_waits_for_an_end_sees_that_its_word_was_taken_back(
         await fact.execute(INGEST["lock_told"], ([incident],))
         await take_back(fact, duty, incident, room.clock.now())
         settling = asyncio.create_task(room.settle(outbox, OVERLOADED, claimed))
-        await somebody_waits(room)
+        await until(room.world.waiting)
         await fact.commit()
     await settling
     # Waiting for a retry it would tell that the incident opened, after its end was told.
@@ -85,14 +76,14 @@ async def test_a_word_that_was_gathered_while_its_incident_ended_is_taken_back_f
     ):
         await worker.execute(GATHER, {"leader": leader, "duty": duty})
         holding = asyncio.create_task(fact.execute(INGEST["lock_told"], ([incident],)))
-        await somebody_waits(room)
+        await until(room.world.waiting)
         await worker.commit()
         # It waited for one that is over by now, and holds nothing of the other.
         assert await (await holding).fetchall() == [(duty,)]
         (claimed,) = (await outbox.claim(32)).claimed
         await take_back(fact, leader, incident, room.clock.now())
         settling = asyncio.create_task(room.settle(outbox, OVERLOADED, claimed))
-        await somebody_waits(room)
+        await until(room.world.waiting)
         await fact.commit()
     await settling
     assert (claimed.id, room.delivery(leader)["state"]) == (leader, "cancelled")

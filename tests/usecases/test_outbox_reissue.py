@@ -7,9 +7,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.builders import ingest_process, until
+from tests.builders import ingest_process
 from tests.management import make_caller
 from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, told
+from tests.waiting import until
 
 from luota_svc.model.deliveries import Claimed
 from luota_svc.model.operators import Role
@@ -255,8 +256,7 @@ async def test_an_end_that_waits_for_another_takes_its_word_back_from_the_new_on
         await duties.lock_told(unit, first)
         await duties.write(unit, new=[], ended=[(duty, first)], now=now)
         ending = asyncio.create_task(end_second())
-        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        await until(lambda: room.world.rows(waits))
+        await until(room.world.waiting)
     await ending
     assert room.states() == {"cancelled": 2}
     assert room.world.count("delivery_incidents", "live") == 0

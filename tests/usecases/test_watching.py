@@ -9,8 +9,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.builders import finish, until
+from tests.builders import finish
 from tests.management import make_caller
+from tests.waiting import until
 
 from luota_svc.model.errors import InvalidOperatorToken, InvalidRequest, NotFound, Unavailable, WatcherTooSlow
 from luota_svc.model.operators import Role

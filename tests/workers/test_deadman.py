@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.providers.vendor_receivers import Said, Vendor, clean, open_client, vendor
+from tests.waiting import until
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.providers.deadman import DeadManPing
@@ -28,12 +29,6 @@ async def pinging(monitor: Vendor, alive: Callable[[], bool]) -> AsyncIterator[D
         finally:
             await dead_man.stop()
             await dead_man.stop()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - the receiver is another's and gives no sign
-            await asyncio.sleep(0.005)
 
 
 class Turning:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.postroom import OVERLOADED, TOOK_IT, PostRoom, post_room
+from tests.waiting import until
 
 from luota_svc.clock import RealClock
 from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind, Settlement
@@ -67,12 +68,6 @@ async def working(*workers: Deliverer) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.gather(*(worker.stop() for worker in workers))
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110 - what is waited for is a row
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_due_is_sent_and_settled(room):
