@@ -18,7 +18,7 @@ from luota_svc.limits.local import LocalBuckets
 from luota_svc.model.call import Call, Door
 from luota_svc.model.errors import LuotaError
 from luota_svc.model.keys import KeyFacts
-from luota_svc.model.limits import IngestLimits
+from luota_svc.model.limits import IngestLimits, Limiter
 from luota_svc.model.signals import Accepted, Evidence, Report, SignalType
 from luota_svc.rules.ingest_key import format_token, hash_secret
 from luota_svc.store.database import Database
@@ -236,6 +236,35 @@ def ping(monitor: UUID | str, signal_key: str | None = None, **evidence: Any) ->
     return Report(SignalType.PING, Evidence(**evidence), signal_key=signal_key, **_named(monitor))
 
 
+def assemble_ingest(
+    database: Database,
+    clock: Clock,
+    *,
+    limiter: Limiter,
+    limits: IngestLimits,
+    metrics: Metrics,
+    owners: RunOwners,
+    used: list[KeyFacts],
+) -> tuple[Ingest, IngestLanes]:
+    """Compose the path of a signal as the application does, and the lanes that are to be started and stopped."""
+    slugs = MonitorSlugs()
+    admission = Admission(
+        database=database, limiter=limiter, limits=limits, owners=owners, slugs=slugs, metrics=metrics
+    )
+    batch = Batch(
+        database=database,
+        clock=clock,
+        tracing=build_tracing({}),
+        owners=owners,
+        slugs=slugs,
+        on_limits=admission.remember_limits,
+        on_dead=admission.remember_dead,
+        on_commit_unknown=partial(metrics.batch_outcome, "commit_unknown"),
+    )
+    lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
+    return Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=used.append), lanes
+
+
 @asynccontextmanager
 async def ingest_process(
     world: World,
@@ -252,23 +281,11 @@ async def ingest_process(
         url or world.url, name="ingest", sessions=4, statement_timeout_ms=2_000, lock_timeout_ms=lock_timeout_ms
     )
     await (database.open() if ready else database.begin())
-    metrics, owners, slugs, used = Metrics(), RunOwners(), MonitorSlugs(), []
-    admission = Admission(
-        database=database, limiter=LocalBuckets(clock), limits=limits, owners=owners, slugs=slugs, metrics=metrics
+    metrics, owners, used = Metrics(), RunOwners(), []
+    ingest, lanes = assemble_ingest(
+        database, clock, limiter=LocalBuckets(clock), limits=limits, metrics=metrics, owners=owners, used=used
     )
-    batch = Batch(
-        database=database,
-        clock=clock,
-        tracing=build_tracing({}),
-        owners=owners,
-        slugs=slugs,
-        on_limits=admission.remember_limits,
-        on_dead=admission.remember_dead,
-        on_commit_unknown=partial(metrics.batch_outcome, "commit_unknown"),
-    )
-    lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()
-    ingest = Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=used.append)
     try:
         yield Process(world, database, lanes, ingest, owners, metrics, clock, used)
     finally:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 import pytest
+from tests.builders import assemble_ingest
 from tests.servers import ENCRYPTION_KEY
 
 from luota_svc.clock import StubClock
@@ -20,13 +20,9 @@ from luota_svc.store import operators
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 from luota_svc.telemetry.metrics import Metrics
-from luota_svc.telemetry.tracing_setup import build_tracing
-from luota_svc.usecases.admission import Admission
-from luota_svc.usecases.batch import Batch
 from luota_svc.usecases.ingest import Ingest
 from luota_svc.usecases.installation import Installation
-from luota_svc.usecases.lanes import IngestLanes
-from luota_svc.usecases.memories import MonitorSlugs, RunOwners
+from luota_svc.usecases.memories import RunOwners
 
 
 @pytest.fixture
@@ -86,30 +82,19 @@ async def make_caller(installation: Installation, role: Role, workspace_id: UUID
 @pytest.fixture
 async def ingest(installation, database_url) -> AsyncIterator[Ingest]:
     """The real path of a signal, on the same clock and, as in the real composition, on sessions of its own."""
-    owners, slugs, metrics, clock = RunOwners(), MonitorSlugs(), Metrics(), installation.clock
     database = Database(database_url, name="tests-ingest", sessions=4)
     await database.open()
-    admission = Admission(
-        database=database,
+    ingest, lanes = assemble_ingest(
+        database,
+        installation.clock,
         limiter=installation.limiter,
         limits=IngestLimits(),
-        owners=owners,
-        slugs=slugs,
-        metrics=metrics,
+        metrics=Metrics(),
+        owners=RunOwners(),
+        used=[],
     )
-    batch = Batch(
-        database=database,
-        clock=clock,
-        tracing=build_tracing({}),
-        owners=owners,
-        slugs=slugs,
-        on_limits=admission.remember_limits,
-        on_dead=admission.remember_dead,
-        on_commit_unknown=partial(metrics.batch_outcome, "commit_unknown"),
-    )
-    lanes = IngestLanes(batch, owners=owners, clock=clock, metrics=metrics)
     await lanes.start()
-    yield Ingest(admission=admission, lanes=lanes, clock=clock, on_key_used=lambda _facts: None)
+    yield ingest
     await lanes.stop()
     await database.close()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from tests.providers.email_alerts import DELIVERY, INCIDENT, frozen, opened, resolved, route_failure, storm, test_alert
-from tests.providers.vendor_receivers import Said, Vendor, clean, dispatch_of, open_client, vendor
+from tests.providers.vendor_receivers import Said, Vendor, clean, dispatch_of, open_client
 
 from luota_svc.clock import StubClock
 from luota_svc.model.deliveries import OutcomeKind
@@ -19,12 +18,6 @@ from luota_svc.providers.alertmanager_alerts import alerts_of, standing_alerts
 
 SOON = datetime(2026, 5, 25, 12, 15, tzinfo=UTC)
 OVER = datetime(2026, 5, 25, 11, 59, 58, 250_000, tzinfo=UTC)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Vendor]:
-    async with vendor() as made:
-        yield made
 
 
 async def send(receiver: Vendor, alert, **target):

@@ -12,10 +12,8 @@ from tests.providers.email_desk import FROM, OLGA, dispatch_of, provider_of
 from tests.providers.mail_servers import (
     NAME,
     PASSWORD,
-    Authority,
     Mailroom,
     authenticate,
-    make_authority,
     real_server,
     scripted_server,
 )
@@ -30,11 +28,6 @@ from luota_svc.providers.email import EmailProvider
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning:aiosmtpd.*"),
 ]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return make_authority(tmp_path_factory.mktemp("ca"))
 
 
 # --- TLS and login ------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from functools import partial
 from ipaddress import ip_network
 
 import pytest
-from tests.providers.mail_servers import Authority, make_authority
 from tests.providers.receivers import Names, answer, client, receiver
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
@@ -19,11 +18,6 @@ BLOCKED, DELIVERED, UNREACHABLE = OutcomeKind.BLOCKED, OutcomeKind.DELIVERED, Ou
 # Loopback has many addresses: this one stands for the public ones, 127.0.0.1 for those within.
 PUBLIC = "127.0.0.2"
 ALLOWED = (ip_network(f"{PUBLIC}/32"),)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return make_authority(tmp_path_factory.mktemp("ca"))
 
 
 def guarded(*, allowed=(), **options):

@@ -6,18 +6,12 @@ import asyncio
 import ssl
 
 import pytest
-from tests.providers.mail_servers import Authority, make_authority
 from tests.providers.receivers import answer, client, outcome, receiver
 
 from luota_svc.model.deliveries import OutcomeKind
 from luota_svc.providers import http_client
 
 DELIVERED, UNREACHABLE = OutcomeKind.DELIVERED, OutcomeKind.UNREACHABLE
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return make_authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.providers.email_alerts import DELIVERY, INCIDENT, opened, resolved, route_failure, storm, test_alert
-from tests.providers.vendor_receivers import Said, Vendor, clean, dispatch_of, open_client, vendor
+from tests.providers.vendor_receivers import Said, Vendor, clean, dispatch_of, open_client
 
 from luota_svc.model.deliveries import OutcomeKind
 from luota_svc.providers.pagerduty import PagerDutyProvider
 from luota_svc.providers.pagerduty_event import events_of
 
 KEY = "R0UT1NGKEY0123456789abcdef012345"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Vendor]:
-    async with vendor() as made:
-        yield made
 
 
 def accepted(seen) -> Said:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.providers.email_alerts import opened, resolved, route_failure, storm, test_alert
-from tests.providers.vendor_receivers import Said, Vendor, clean, dispatch_of, open_client, vendor
+from tests.providers.vendor_receivers import Said, Vendor, clean, dispatch_of, open_client
 
 from luota_svc.model.deliveries import OutcomeKind
 from luota_svc.providers.slack import SlackProvider
@@ -29,12 +28,6 @@ PERMANENT = {
     "no_team": 404,
     "channel_is_archived": 410,
 }
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Vendor]:
-    async with vendor() as made:
-        yield made
 
 
 async def send(receiver: Vendor, alert=None):

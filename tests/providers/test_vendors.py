@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.providers.email_alerts import DELIVERY, INCIDENT, opened, test_alert
-from tests.providers.vendor_receivers import TRACEPARENT, Said, Vendor, clean, dispatch_of, open_client, vendor
+from tests.providers.vendor_receivers import TRACEPARENT, Said, Vendor, clean, dispatch_of, open_client
 
 from luota_svc.clock import StubClock
 from luota_svc.model.deliveries import Outcome, OutcomeKind
@@ -63,12 +63,6 @@ WAYS = [
         "p4ssw0rd-of-nobody",
     ),
 ]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Vendor]:
-    async with vendor() as made:
-        yield made
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.rules.alert_facts import MONITOR, at, facts, failure, id_of, incident, missed_backup, packet, promise
+from tests.rules.told_texts import alert
 
 from luota_svc.model.alerts import EarlierWords, Ending, FailedRoute, MadeChange
 from luota_svc.model.deliveries import DeliveryReason
@@ -34,10 +35,6 @@ SECRETS = (
 def failed(**words):
     made = incident(IncidentKind.FAILED, opened_at=at("25 00:07:41"))
     return facts(made, packet=packet(made, **failure(**words)))
-
-
-def alert(made):
-    return json.loads(compose_alert(made))
 
 
 @pytest.mark.parametrize("reason", list(DeliveryReason))

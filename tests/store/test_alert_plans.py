@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.store.plans import nodes
 
 from luota_svc.store.catalogue import load_catalogue
 
@@ -92,12 +93,6 @@ def filled(template_database) -> Iterator[psycopg.Connection]:
         connection.execute(FILL)
         connection.execute("VACUUM ANALYZE")
         yield connection
-
-
-def nodes(plan: dict) -> Iterator[dict]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
 
 
 def _rows(node: dict) -> int:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.builders import World
+from tests.store.plans import ids, nodes
 
 from luota_svc.store.catalogue import load_catalogue
 from luota_svc.store.round_trip import statement_of
@@ -63,10 +64,6 @@ SELECT md5('d' || n)::uuid, md5('i' || n)::uuid, md5('route1')::uuid, 1, false F
 """
 
 
-def ids(letter: str, count: int) -> str:
-    return f"(SELECT array_agg(md5('{letter}' || n)::uuid) FROM generate_series(1, {count}) AS n)"
-
-
 def texts(prefix: str, count: int) -> str:
     return f"(SELECT array_agg('{prefix}' || n) FROM generate_series(1, {count}) AS n)"
 
@@ -117,18 +114,6 @@ def filled(template_database):
         world.close()
 
 
-def used(node: dict, found: tuple[set[str], set[str]]) -> tuple[set[str], set[str]]:
-    """Gather the indexes that a plan uses and the tables that it reads whole."""
-    indexes, scanned = found
-    if "Index Name" in node:
-        indexes.add(node["Index Name"])
-    if node["Node Type"] == "Seq Scan":
-        scanned.add(node["Relation Name"])
-    for child in node.get("Plans", ()):
-        used(child, found)
-    return found
-
-
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("members", [1, 64])
 @pytest.mark.parametrize("name", HOT)
@@ -143,7 +128,9 @@ def test_a_hot_statement_uses_its_indexes(filled, name, members, mode):
         ((plan,),) = filled.execute(sql.SQL("EXPLAIN (FORMAT JSON) EXECUTE hot ({})").format(literals)).fetchall()
     finally:
         filled.execute("DEALLOCATE hot")
-    indexes, scanned = used(plan[0]["Plan"], (set(), set()))
+    read = list(nodes(plan[0]["Plan"]))
+    indexes = {node["Index Name"] for node in read if "Index Name" in node}
+    scanned = {node["Relation Name"] for node in read if node["Node Type"] == "Seq Scan"}
     assert expected <= indexes, f"used {sorted(indexes)}, read whole {sorted(scanned)}"
     # A small table read whole is cheap; one that grows with the customers is not.
     assert not scanned - {"workspaces"}, f"read whole: {sorted(scanned)}"

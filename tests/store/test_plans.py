@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.store.plans import nodes
 
 from luota_svc.store.catalogue import load_catalogue
 
@@ -191,12 +192,6 @@ def filled(template_database) -> Iterator[psycopg.Connection]:
         connection.execute(FILL, {"rows": ROWS})
         connection.execute("VACUUM ANALYZE")
         yield connection
-
-
-def nodes(plan: dict) -> Iterator[dict]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
 
 
 @pytest.mark.parametrize(("noun", "name", "parameters", "index"), CASES, ids=lambda value: str(value)[:40])

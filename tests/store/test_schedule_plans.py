@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.store.plans import nodes
 
 from luota_svc.store.catalogue import load_catalogue
 
@@ -47,12 +48,6 @@ def test_a_back_test_reads_its_own_monitors_signals_by_their_index(filled, name,
     statement = load_catalogue("schedules")[name]
     assert len(filled.execute(statement, parameters).fetchall()) == 500
     plan = filled.execute(f"EXPLAIN (FORMAT JSON, ANALYZE) {statement}", parameters).fetchone()["QUERY PLAN"][0]["Plan"]
-    read = list(_nodes(plan))
+    read = list(nodes(plan))
     assert any(index in node.get("Index Name", "") for node in read), plan
     assert not [node for node in read if node["Node Type"] == "Seq Scan" and node["Actual Rows"] > 0], plan
-
-
-def _nodes(plan):
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from _nodes(child)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.builders import World
+from tests.store.plans import ids, nodes
 
 from luota_svc.store import ingest, sweep
 from luota_svc.store.catalogue import load_catalogue
@@ -48,10 +49,6 @@ INSERT INTO ingest_liveness SELECT md5('p' || n)::uuid, now() FROM generate_seri
 INSERT INTO ingest_gaps SELECT now() - n * interval '1 day', now() - n * interval '1 day' + interval '20 s'
 FROM generate_series(1, 60) AS n;
 """
-
-
-def ids(letter: str, count: int) -> str:
-    return f"(SELECT array_agg(md5('{letter}' || n)::uuid) FROM generate_series(1, {count}) AS n)"
 
 
 def homes(count: int) -> str:
@@ -100,12 +97,6 @@ def filled(template_database) -> Iterator[psycopg.Connection]:
             connection.execute("VACUUM ANALYZE")
             yield connection
         world.close()
-
-
-def nodes(plan: dict) -> Iterator[dict]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
 
 
 def require(plan: dict, expected: set[str]) -> None:

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.builders import World, ingest_process
+from tests.builders import World
 from tests.usecases import sweeping
 
 from luota_svc.model.alerts import Uncomposed
@@ -25,12 +25,6 @@ def world(database_url, installation):
     world = World(database_url, clock=installation.clock)
     yield world
     world.close()
-
-
-@pytest.fixture
-async def process(world):
-    async with ingest_process(world) as process:
-        yield process
 
 
 @pytest.fixture

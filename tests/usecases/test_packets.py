@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.builders import World, close, finish, ingest_process, ping
+from tests.builders import World, close, finish, ping
 from tests.usecases import sweeping
 
 from luota_cli import __main__ as cli
@@ -31,12 +31,6 @@ def world(database_url, installation):
     world = World(database_url, clock=installation.clock)
     yield world
     world.close()
-
-
-@pytest.fixture
-async def process(world):
-    async with ingest_process(world) as process:
-        yield process
 
 
 time = sweeping.time
