@@ -182,13 +182,20 @@ WITH chosen AS MATERIALIZED (
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
           AND (d.state <> 'pending' OR d.reason NOT IN ('opened', 'reminder', 'resolved', 'escalation')
                OR d.id = ANY(paced.ids))
-          -- A value, not EXISTS: as a join it would begin with all that is in flight, of which the index keeps the dead too.
+          -- A value, step by step, and by the state, which no index knows: as a join or by the lease it would begin with all
+          -- that is in flight anywhere, for each duty anew.
           AND (
             SELECT true
-            FROM delivery_incidents mine
-            JOIN delivery_incidents other ON other.incident_id = mine.incident_id AND other.route_id = mine.route_id
-            JOIN deliveries flying ON flying.id = other.delivery_id
-            WHERE mine.delivery_id = d.id AND mine.live AND other.delivery_id <> d.id AND flying.lease_until IS NOT NULL
+            FROM (
+                SELECT di.incident_id, di.route_id FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live OFFSET 0
+            ) mine
+            CROSS JOIN LATERAL (
+                SELECT di.delivery_id
+                FROM delivery_incidents di
+                WHERE di.incident_id = mine.incident_id AND di.route_id = mine.route_id AND di.delivery_id <> d.id
+                OFFSET 0
+            ) other
+            JOIN deliveries flying ON flying.id = other.delivery_id AND flying.state = 'sending'
             LIMIT 1
           ) IS NULL
         ORDER BY d.next_attempt_at, d.id
