@@ -6,21 +6,21 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import uvloop
 
 from luota_svc.clock import RealClock
-from luota_svc.limits.local import LocalBuckets
-from luota_svc.model.deliveries import Claimed, Dispatch, Outcome, OutcomeKind, Settlement
+from luota_svc.limits.absent import AbsentLimiter
+from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind, Settlement
 from luota_svc.model.routes import RouteKind
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.tracing_setup import build_tracing
-from luota_svc.usecases.deliveries import Claim, Outbox
+from luota_svc.usecases.deliveries import Outbox
 from luota_svc.usecases.installation import Installation
 from luota_svc.workers.deliver import Deliverer, Hooks
 
@@ -55,25 +55,14 @@ class _Nothing:
         return Outcome(OutcomeKind.DELIVERED, http_status=204)
 
 
-class _Counting:
+class _Counting(Outbox):
     """An outbox that counts what it settled."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self.settled = 0
-
-    async def take_over(self) -> int:
-        return await self._outbox.take_over()
-
-    async def claim(self, most: int) -> Claim:
-        return await self._outbox.claim(most)
+    settled = 0
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
-        await self._outbox.settle(settlements)
+        await super().settle(settlements)
         self.settled += len(settlements)
-
-    async def release(self, claimed: Collection[Claimed]) -> None:
-        await self._outbox.release(claimed)
 
 
 def settle_duties(plan: SettlingPlan) -> Settling:
@@ -92,15 +81,15 @@ async def _measure(plan: SettlingPlan, toggle: Callable[[], None]) -> Settling:
     clock = RealClock()
     database = Database(plan.database_url, name="luota-deliver", sessions=4)
     await database.open()
-    installation = Installation(database, clock, LocalBuckets(clock), "", Vault([plan.encryption_key]))
-    outbox, provider = _Counting(Outbox(installation, worker="bench", retry_delays=_DELAYS)), _Nothing()
+    installation = Installation(database, clock, AbsentLimiter(), "", Vault([plan.encryption_key]))
+    outbox, provider = _Counting(installation, worker="bench", retry_delays=_DELAYS), _Nothing()
     deliverer = Deliverer(
         outbox,
         {RouteKind.WEBHOOK: provider},
         clock=clock,
         tracing=build_tracing({}, version="bench", on_spans=lambda *_: None),
         worker="bench",
-        hooks=Hooks(attempted=Metrics(version="bench").attempted),
+        hooks=Hooks(attempted=Metrics(version="bench").attempted, line=lambda **_: None),
     )
     deliverer.start()
     await asyncio.sleep(plan.warm_seconds)

@@ -16,6 +16,7 @@ from tests.servers import empty
 from tests.waiting import until
 
 from luota_svc.app import build as composition
+from luota_svc.app import observing
 from luota_svc.telemetry.tracing_setup import build_tracing
 
 ALLOWED = {
@@ -63,7 +64,7 @@ async def test_a_request_is_followed_to_the_provider_that_took_its_alert(
 ):
     spans = InMemorySpanExporter()
     monkeypatch.setattr(
-        composition,
+        observing,
         "build_tracing",
         lambda *_args, **_words: build_tracing({"OTEL_TRACES_SAMPLER": sampler}, processor=SimpleSpanProcessor(spans)),
     )

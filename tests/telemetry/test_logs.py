@@ -11,38 +11,12 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 
 import pytest
+from tests.telemetry.conftest import NOON
 
 from luota_svc.telemetry.context import bind_ids
 from luota_svc.telemetry.logs import configure_logging
 
 TOKEN = "wfmn1.0190.HUSHHUSHHUSH"
-NOON = datetime(2026, 5, 25, 12, 0, 0, 123456, tzinfo=UTC)
-
-
-class Lines:
-    def __init__(self, level: str = "info", **options):
-        self.stream = io.BytesIO()
-        self.logging = configure_logging(level, now=lambda: NOON, stream=self.stream, **options)
-
-    def text(self) -> str:
-        assert self.logging.flush(5)
-        return self.stream.getvalue().decode()
-
-    def parsed(self) -> list[dict]:
-        return [json.loads(line) for line in self.text().splitlines()]
-
-
-@pytest.fixture
-def lines():
-    made: list[Lines] = []
-
-    def make(level: str = "info", **options) -> Lines:
-        made.append(Lines(level, **options))
-        return made[-1]
-
-    yield make
-    for one in reversed(made):
-        one.logging.close()
 
 
 def test_a_line_is_one_json_object_with_its_instant_level_event_and_extras(lines):

@@ -56,7 +56,7 @@ def deliverer(
         clock=RealClock(),
         tracing=build_tracing({}),
         worker=worker,
-        hooks=Hooks(attempted=attempted),
+        hooks=Hooks(attempted=attempted, line=lambda **_: None),
     )
 
 

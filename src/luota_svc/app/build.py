@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from luota_svc.app.delivery import Delivery, build_delivery
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
+from luota_svc.app.observing import build_telemetry
 from luota_svc.app.readiness import Readiness
 from luota_svc.app.route_policy import target_policy
 from luota_svc.app.sweeping import build_sweeper
@@ -32,9 +31,7 @@ from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 from luota_svc.store.wake import Bell
 from luota_svc.telemetry.loop_lag import LoopLag
-from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.names import METRIC_POOL_WAITING
-from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.admission import Admission
 from luota_svc.usecases.batch import Batch
 from luota_svc.usecases.ingest import Ingest
@@ -51,10 +48,10 @@ from luota_svc.workers.sweep import Pulse
 from luota_svc.workers.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from luota_svc.app.observing import Telemetry
     from luota_svc.clock import Clock
     from luota_svc.settings import Settings
     from luota_svc.telemetry.logs import Logging
-    from luota_svc.telemetry.traces import Tracing
     from luota_svc.web.pages import Page
     from luota_svc.workers.sweep import Sweeper
 
@@ -128,19 +125,15 @@ async def _build(
     settings: Settings, clock: Clock, logging: Logging, lifecycle: Lifecycle, *, with_workers: bool
 ) -> Application:
     """First what serves, then the doors in front of it: they open last and close first."""
-    metrics = Metrics(version=version("luota"))
-    logging.sink.tell_dropped(metrics.log_lines_dropped)
-    tracing = build_tracing(os.environ, version=version("luota"), on_spans=metrics.spans)
-    lifecycle.on_stop("telemetry", lambda: asyncio.to_thread(tracing.shutdown), 4.0)
-    behind = await _build_service(settings, clock, metrics, tracing, lifecycle, with_workers=with_workers)
-    return await _open_doors(settings, clock, logging, metrics, tracing, lifecycle, behind)
+    telemetry = build_telemetry(logging, lifecycle)
+    behind = await _build_service(settings, clock, telemetry, lifecycle, with_workers=with_workers)
+    return await _open_doors(settings, clock, telemetry, lifecycle, behind)
 
 
 async def _build_service(
     settings: Settings,
     clock: Clock,
-    metrics: Metrics,
-    tracing: Tracing,
+    telemetry: Telemetry,
     lifecycle: Lifecycle,
     *,
     with_workers: bool,
@@ -160,7 +153,7 @@ async def _build_service(
         prepare_threshold=None,
     )
     lifecycle.on_stop("ingest sessions", batches.close, 5.0)
-    metrics.gauge(METRIC_POOL_WAITING, "Callers that wait for a database session.", lambda: database.waiting)
+    telemetry.metrics.gauge(METRIC_POOL_WAITING, "Callers that wait for a database session.", lambda: database.waiting)
     bell = Bell(database)
     database.on_duties = batches.on_duties = bell.ring
     lifecycle.on_stop("bell", bell.stop, 1.0)
@@ -168,7 +161,7 @@ async def _build_service(
     await database.begin()
     await batches.begin()
 
-    limiter = RedisLimiter(settings.redis.url.reveal(), clock, on_degraded=metrics.ratelimit_degraded)
+    limiter = RedisLimiter(settings.redis.url.reveal(), clock, on_degraded=telemetry.metrics.ratelimit_degraded)
     lifecycle.on_stop("limiter", limiter.aclose, 2.0)
     await limiter.open()
 
@@ -180,9 +173,7 @@ async def _build_service(
         vault=Vault([key.reveal() for key in settings.encryption.keys]),
         targets=target_policy(settings),
     )
-    return await _build_core(
-        settings, installation, limiter, batches, metrics, tracing, lifecycle, with_workers=with_workers
-    )
+    return await _build_core(settings, installation, limiter, batches, telemetry, lifecycle, with_workers=with_workers)
 
 
 async def _build_core(
@@ -190,8 +181,7 @@ async def _build_core(
     installation: Installation,
     limiter: RedisLimiter,
     batches: Database,
-    metrics: Metrics,
-    tracing: Tracing,
+    telemetry: Telemetry,
     lifecycle: Lifecycle,
     *,
     with_workers: bool,
@@ -199,6 +189,7 @@ async def _build_core(
     """Build the use cases over what is open, and what time does."""
     assert settings.database.url is not None
     database, clock = installation.database, installation.clock
+    metrics, tracing = telemetry.metrics, telemetry.tracing
     recorder = RequestRecorder(database, on_drop=metrics.request_records_dropped)
     lifecycle.on_stop("request records", recorder.stop, 3.0)
     recorder.start()
@@ -238,26 +229,24 @@ async def _build_core(
     sweeper = await build_sweeper(settings.database.url.reveal(), installation, metrics, lifecycle)
     delivery = None
     if with_workers:
-        delivery = await build_delivery(settings, installation, sweeper, metrics, tracing, lifecycle)
+        delivery = await build_delivery(settings, installation, sweeper, telemetry, lifecycle)
     return _Service(installation, admission, core, recorder, upkeep, pulse, sweeper, delivery)
 
 
 async def _open_doors(
     settings: Settings,
     clock: Clock,
-    logging: Logging,
-    metrics: Metrics,
-    tracing: Tracing,
+    telemetry: Telemetry,
     lifecycle: Lifecycle,
     behind: _Service,
 ) -> Application:
     drain_seconds = settings.stop.drain_seconds
+    metrics, tracing, access = telemetry.metrics, telemetry.tracing, telemetry.logging.access
     core, record, database = behind.core, behind.recorder.record, behind.installation.database
     lag = LoopLag(metrics.loop_lagged)
     lag.start()
     lifecycle.on_stop("loop lag", lag.stop, 1.0)
 
-    access = logging.access
     grpc = GrpcServer(
         core.methods,
         core.streams,

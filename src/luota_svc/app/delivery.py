@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from luota_svc.app.lifecycle import Lifecycle
+    from luota_svc.app.observing import Telemetry
     from luota_svc.clock import Clock
     from luota_svc.providers import Provider
     from luota_svc.settings import Settings
     from luota_svc.telemetry.metrics import Metrics
-    from luota_svc.telemetry.traces import Tracing
     from luota_svc.usecases.installation import Installation
 
 # One that claims, one that settles, one that takes over, one for what follows a duty's life.
@@ -86,8 +86,7 @@ async def build_delivery(
     settings: Settings,
     installation: Installation,
     sweeper: Sweeper,
-    metrics: Metrics,
-    tracing: Tracing,
+    telemetry: Telemetry,
     lifecycle: Lifecycle,
 ) -> Delivery:
     """Build the worker and register its end: claims stop, attempts in flight end, their results are kept.
@@ -95,6 +94,7 @@ async def build_delivery(
     `sweeper` judges silence in this process: the dead-man ping goes out only while it works too.
     """
     assert settings.database.url is not None, "work requires LUOTA_DATABASE_URL"
+    metrics = telemetry.metrics
     url = settings.database.url.reveal()
     database = Database(url, name="luota-deliver", sessions=_SESSIONS)
     database.on_duties = installation.database.on_duties
@@ -112,9 +112,9 @@ async def build_delivery(
         outbox,
         providers,
         clock=installation.clock,
-        tracing=tracing,
+        tracing=telemetry.tracing,
         worker=worker,
-        hooks=Hooks(attempted=metrics.attempted),
+        hooks=Hooks(attempted=metrics.attempted, line=telemetry.logging.attempts.attempt),
     )
 
     notes, following = _sweepers(at, metrics)

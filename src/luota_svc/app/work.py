@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging as stdlib_logging
-import os
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from luota_svc.app.delivery import build_delivery
 from luota_svc.app.lifecycle import Lifecycle
+from luota_svc.app.observing import build_telemetry
 from luota_svc.app.readiness import Readiness
 from luota_svc.app.sweeping import build_sweeper
 from luota_svc.http_api.app import build_app
@@ -22,9 +20,7 @@ from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 from luota_svc.store.wake import Bell
 from luota_svc.telemetry.loop_lag import LoopLag
-from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.names import LOG_PUBLIC_URL_UNSET, METRIC_POOL_WAITING
-from luota_svc.telemetry.tracing_setup import build_tracing
 from luota_svc.usecases.installation import Installation
 
 if TYPE_CHECKING:
@@ -69,10 +65,8 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
     assert settings.database.url is not None, "work requires LUOTA_DATABASE_URL"
     for warning in settings.worker_warnings():
         _LOG.warning(LOG_PUBLIC_URL_UNSET, extra={"reason": warning})
-    metrics = Metrics(version=version("luota"))
-    logging.sink.tell_dropped(metrics.log_lines_dropped)
-    tracing = build_tracing(os.environ, version=version("luota"), on_spans=metrics.spans)
-    lifecycle.on_stop("telemetry", lambda: asyncio.to_thread(tracing.shutdown), 4.0)
+    telemetry = build_telemetry(logging, lifecycle)
+    metrics, tracing = telemetry.metrics, telemetry.tracing
 
     url = settings.database.url.reveal()
     database = Database(url, name="luota-work", sessions=_SESSIONS)
@@ -91,7 +85,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
         vault=Vault([key.reveal() for key in settings.encryption.keys]),
     )
     sweeper = await build_sweeper(url, installation, metrics, lifecycle)
-    delivery = await build_delivery(settings, installation, sweeper, metrics, tracing, lifecycle)
+    delivery = await build_delivery(settings, installation, sweeper, telemetry, lifecycle)
 
     async def prepare() -> None:
         """Begin as soon as the tables stand."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from luota_svc.telemetry.access import AccessLog
+from luota_svc.telemetry.attempts import AttemptLog
 from luota_svc.telemetry.context import current_ids
 from luota_svc.telemetry.scrub import Scrubber
 from luota_svc.telemetry.sink import LineSink
@@ -38,10 +39,11 @@ _QUIETER: Final = (("opentelemetry", logging.ERROR), ("urllib3", logging.ERROR),
 class Logging:
     """Logging as set up for this process; `close` puts back what was there before. Twice-safe."""
 
-    def __init__(self, sink: LineSink, access: AccessLog, restore: Callable[[], None]) -> None:
+    def __init__(self, sink: LineSink, access: AccessLog, attempts: AttemptLog, restore: Callable[[], None]) -> None:
         """Take the parts; built by `configure_logging`."""
         self.sink = sink
         self.access = access
+        self.attempts = attempts
         self._restore: Callable[[], None] | None = restore
 
     def flush(self, timeout_seconds: float = 1.0) -> bool:
@@ -67,7 +69,7 @@ def configure_logging(
 ) -> Logging:
     """Route every logger of this process to stdout through one formatter and one scrubber.
 
-    `level` is LUOTA_LOG_LEVEL's word, `now` the clock for access lines, `secrets` what must never be seen whatever
+    `level` is LUOTA_LOG_LEVEL's word, `now` the clock for quick lines, `secrets` what must never be seen whatever
     its shape. `human` None means: if stdout is a terminal. `on_dropped` counts lines that nobody read in time.
     """
     if human is None:
@@ -75,9 +77,11 @@ def configure_logging(
     sink = LineSink(stream or _stdout(), on_dropped=on_dropped)
     scrubber = Scrubber(secrets)
     handler = SinkHandler(sink, HumanFormatter(scrubber) if human else JsonFormatter(scrubber))
-    restore = _take_over(handler, logging.getLevelNamesMapping()[level.upper()])
-    access = AccessLog(sink, now=now, scrub=scrubber.scrub, human=human, enabled=level in {"debug", "info"})
-    return Logging(sink, access, restore)
+    least = logging.getLevelNamesMapping()[level.upper()]
+    restore = _take_over(handler, least)
+    access = AccessLog(sink, now=now, scrub=scrubber.scrub, human=human, level=least)
+    attempts = AttemptLog(sink, now=now, scrub=scrubber.scrub, human=human, level=least)
+    return Logging(sink, access, attempts, restore)
 
 
 class SinkHandler(logging.Handler):

@@ -99,8 +99,13 @@ class Metrics:
 
     def attempted(self, kind: str, outcome: str, seconds: float, waited: float | None) -> None:
         """Count one attempt by the route's kind and its outcome; `waited` is how long a first one was due before it."""
-        self._attempts.labels(kind, outcome).inc()
-        self._attempt_seconds.labels(kind).observe(seconds)
+        bound = self._bound_attempts.get((kind, outcome))
+        if bound is None:
+            bound = self._attempts.labels(kind, outcome), self._attempt_seconds.labels(kind)
+            self._bound_attempts[kind, outcome] = bound
+        counter, histogram = bound
+        counter.inc()
+        histogram.observe(seconds)
         if waited is not None:
             self._delivery_wait.observe(waited)
 
@@ -179,6 +184,7 @@ class Metrics:
 
     def _register_delivery(self) -> None:
         labels = ("kind", "outcome")
+        self._bound_attempts: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._attempts = Counter(names.METRIC_ATTEMPTS, "Attempts to tell.", labels, registry=self.registry)
         self._attempt_seconds = Histogram(
             names.METRIC_ATTEMPT_SECONDS,

@@ -44,6 +44,8 @@ class Hooks:
 
     # The route's kind, the outcome, the seconds that the attempt took and, of a first one, those since it was due.
     attempted: Callable[[str, str, float, float | None], None]
+    # Writes the attempt's line (telemetry.attempts.AttemptLog.attempt).
+    line: Callable[..., None]
 
 
 class Deliverer:
@@ -153,7 +155,7 @@ class Deliverer:
                 await self._outbox.release(claim.claimed)
             return
         for claimed in claim.claimed:
-            attempt = asyncio.create_task(self._attempt(claimed), name=f"attempt-{claimed.id}")
+            attempt = asyncio.create_task(self._attempt(claimed), name="deliver-attempt")
             self._attempts.add(attempt)
             attempt.add_done_callback(self._attempts.discard)
         if not claim.claimed:
@@ -188,7 +190,20 @@ class Deliverer:
         self._settled.put_nowait(settlement)
         waited = max(0.0, (started_at - claimed.due_at).total_seconds()) if claimed.number == 1 else None
         self._hooks.attempted(claimed.kind.value, outcome.kind.value, took, waited)
-        _tell(claimed, outcome, took, span)
+        self._hooks.line(
+            delivered=outcome.kind is OutcomeKind.DELIVERED,
+            request_id=claimed.request_id,
+            trace_id=span.trace_id,
+            delivery_id=claimed.id,
+            route_id=claimed.route_id,
+            kind=claimed.kind.value,
+            number=claimed.number,
+            outcome=outcome.kind.value,
+            http_status=outcome.http_status,
+            provider_id=outcome.provider_id,
+            error=outcome.error,
+            seconds=took,
+        )
 
     async def _outcome(self, claimed: Claimed, span: Span) -> Outcome:
         if claimed.refusal is not None:
@@ -288,28 +303,6 @@ class Deliverer:
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, _UNSETTLED_SECONDS_MAX)
-
-
-def _tell(claimed: Claimed, outcome: Outcome, took: float, span: Span) -> None:
-    """Log one line an attempt: what an operator searches by request id."""
-    delivered = outcome.kind is OutcomeKind.DELIVERED
-    _LOG.log(
-        logging.INFO if delivered else logging.WARNING,
-        names.LOG_ATTEMPT,
-        extra={
-            "request_id": claimed.request_id,
-            "trace_id": span.trace_id,
-            "delivery_id": str(claimed.id),
-            "route_id": str(claimed.route_id),
-            "kind": claimed.kind.value,
-            "number": claimed.number,
-            "outcome": outcome.kind.value,
-            "http_status": outcome.http_status,
-            "provider_id": outcome.provider_id,
-            "error": outcome.error,
-            "duration_ms": round(took * 1_000),
-        },
-    )
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
