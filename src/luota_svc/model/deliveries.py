@@ -90,13 +90,14 @@ class Outcome:
 
     def __post_init__(self) -> None:
         """Make the words of others such as can be kept."""
-        kept = {
-            "error": _line(self.error, _ERROR_CHARACTERS_MAX),
-            "provider_id": _line(self.provider_id, _ID_CHARACTERS_MAX),
-            "reply": _text(self.reply),
-        }
-        for name, text in kept.items():
-            object.__setattr__(self, name, text)
+        kept = (
+            ("error", self.error, _line(self.error, _ERROR_CHARACTERS_MAX)),
+            ("provider_id", self.provider_id, _line(self.provider_id, _ID_CHARACTERS_MAX)),
+            ("reply", self.reply, _text(self.reply)),
+        )
+        for name, said, text in kept:
+            if text is not said:
+                object.__setattr__(self, name, text)
 
 
 @dataclass(frozen=True, slots=True)

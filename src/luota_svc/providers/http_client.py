@@ -152,8 +152,8 @@ class GuardedClient:
         finally:
             response.close()
         found = {name.lower(): value for name, value in reversed(list(response.headers.items()))}
-        if "date" not in found:
-            # As RFC 9110, 6.6.1 has it; a Retry-After may be a date to be compared with it.
+        if "retry-after" in found and "date" not in found:
+            # As RFC 9110, 6.6.1 has it: a Retry-After may be a date to be compared with it.
             found["date"] = format_datetime(self._clock.now(), usegmt=True)
         address = f"{response.peer} (proxy)" if dialling.proxy else response.peer
         return Reply(response.status, found, text, address, truncated)

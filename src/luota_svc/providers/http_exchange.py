@@ -57,11 +57,13 @@ class ExchangeFailed(Exception):
         self.outcome = outcome
 
 
-def outcome_of(reply: Reply, *, clean: Callable[[str], str], provider_id: str | None = None) -> Outcome:
+def outcome_of(
+    reply: Reply, *, clean: Callable[[str], str], provider_id: str | None = None, our_id: str | None = None
+) -> Outcome:
     """Return what a status means where the vendor's documents do not say otherwise.
 
     `clean` takes secrets out of what the receiver said. Without a `provider_id` it is the first header that looks like
-    a request id, or None.
+    a request id; of what was taken `our_id` where there is none, else None.
     """
     kind = _kind_of(reply.status)
     retry_after = retry_after_of(reply) if kind in {OutcomeKind.THROTTLED, OutcomeKind.OVERLOADED} else None
@@ -69,7 +71,7 @@ def outcome_of(reply: Reply, *, clean: Callable[[str], str], provider_id: str | 
         kind,
         None if kind is OutcomeKind.DELIVERED else _sentence(reply, kind, retry_after, clean),
         http_status=reply.status,
-        provider_id=provider_id or provider_id_of(reply),
+        provider_id=provider_id or provider_id_of(reply) or (our_id if kind is OutcomeKind.DELIVERED else None),
         retry_after_seconds=retry_after,
         reply=kept_reply(reply, clean),
         resolved_address=reply.address,

@@ -9,7 +9,6 @@ import hmac
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -48,10 +47,7 @@ class WebhookProvider:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _LOG.error("webhook_attempt_broke", extra={"delivery_id": str(dispatch.delivery_id), "frames": frames})
             return Outcome(OutcomeKind.FAILED, "a fault in Luota kept this message back; its log says which")
-        outcome = outcome_of(reply, clean=self._clean)
-        if outcome.kind is OutcomeKind.DELIVERED and outcome.provider_id is None:
-            return replace(outcome, provider_id=str(dispatch.delivery_id))
-        return outcome
+        return outcome_of(reply, clean=self._clean, our_id=str(dispatch.delivery_id))
 
 
 def headers_of(dispatch: Dispatch, now: datetime) -> dict[str, str]:
@@ -61,11 +57,12 @@ def headers_of(dispatch: Dispatch, now: datetime) -> dict[str, str]:
     valid its signatures stand beside, so that receivers may change theirs at any moment of that time.
     """
     timestamp = str(int(now.timestamp()))
+    delivery_id = str(dispatch.delivery_id)
     message_id = f"dlv_{dispatch.delivery_id.hex}"
     headers = {
         "Content-Type": "application/json",
-        "x-luota-delivery-id": str(dispatch.delivery_id),
-        "Idempotency-Key": str(dispatch.delivery_id),
+        "x-luota-delivery-id": delivery_id,
+        "Idempotency-Key": delivery_id,
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
         **correlation_headers(dispatch),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from luota_svc.model.routes import Target
+
+# Opening costs more than any other thing that a claim does; the same routes are claimed again and again.
+_REMEMBERED: Final = 4_096
 
 
 class CannotOpen(Exception):
@@ -23,7 +28,10 @@ class CannotOpen(Exception):
 
 
 class Vault:
-    """Encrypts with the first key and opens with any. Shared by all tasks; keeps nothing but the keys."""
+    """Encrypts with the first key and opens with any. Shared by all tasks.
+
+    It keeps in memory what it opened last, beside the keys, which would open it anyhow.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         """Take at least one Fernet key: 32 bytes in base64url. ValueError for what is none."""
@@ -32,6 +40,7 @@ class Vault:
         fernets = [Fernet(key) for key in keys]
         self._first = fernets[0]
         self._any = MultiFernet(fernets)
+        self._opened = lru_cache(_REMEMBERED)(self._open)
 
     def seal(self, target: Mapping[str, Any]) -> bytes:
         """Return a target as it may be kept; two seals of one target differ."""
@@ -39,11 +48,14 @@ class Vault:
 
     def open(self, sealed: bytes) -> Target:
         """Return what was sealed. CannotOpen where no key fits or the bytes were changed."""
+        return self._opened(sealed)
+
+    def _open(self, sealed: bytes) -> Target:
         try:
             target: dict[str, Any] = json.loads(self._any.decrypt(sealed))
         except InvalidToken:
             raise CannotOpen from None
-        return target
+        return MappingProxyType(target)
 
     def reseal(self, sealed: bytes) -> bytes | None:
         """Return the same sealed with the first key; None where it is already. CannotOpen where no key fits."""
