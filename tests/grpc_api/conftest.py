@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import Any
 
 import grpc.aio
@@ -24,7 +25,6 @@ from luota_svc.grpc_api import GrpcServer, Hooks
 from luota_svc.grpc_api.methods import contract_services
 from luota_svc.model.call import Call
 from luota_svc.model.requests import RequestRecord
-from luota_svc.rules.address import parse_networks
 from luota_svc.telemetry.access import AccessLog
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.scrub import scrub
@@ -211,7 +211,7 @@ async def running(core: StubCore, **options: Any) -> AsyncIterator[Bench]:
     lines, metrics, clock = Lines(), Metrics(), RealClock()
     access = AccessLog(lines, now=clock.now, scrub=scrub)  # type: ignore[arg-type]
     hooks = Hooks(tracing=build_tracing(), metrics=metrics, access=access, record=records.append)
-    trusted = parse_networks(["127.0.0.0/8"])
+    trusted = [ip_network("127.0.0.0/8")]
     server = GrpcServer(core.methods, core.streams, hooks=hooks, clock=clock, trusted_proxies=trusted, **options)
     port = await server.start("127.0.0.1:0")
     await server.set_ready(True)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -26,7 +27,6 @@ from luota_svc.http_api.protocol import Bounds
 from luota_svc.http_api.server import HttpServer
 from luota_svc.model.call import Call
 from luota_svc.model.requests import RequestRecord
-from luota_svc.rules.address import parse_networks
 from luota_svc.telemetry.metrics import Metrics
 from luota_svc.telemetry.tracing_setup import build_tracing
 
@@ -145,7 +145,7 @@ class Door:
             clock=clock,
             journal=journal,
             probes=probes,
-            trusted_proxies=parse_networks(trusted),
+            trusted_proxies=[ip_network(network) for network in trusted],
         )
 
     async def connect(self) -> Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_network
 from typing import Any
 
 import pytest_asyncio
@@ -13,11 +14,10 @@ from tests.providers.vendor_receivers import Vendor, clean, dispatch_of, vendor
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.providers.apprise import AppriseProvider
-from luota_svc.rules.address import parse_networks
 from luota_svc.rules.address_guard import host_refusal, refusal
 
 K = OutcomeKind
-LOOPBACK = parse_networks(["127.0.0.1/32", "::1/128"])
+LOOPBACK = (ip_network("127.0.0.1/32"), ip_network("::1/128"))
 TOKEN = "t0k3n-of-nobody"
 
 

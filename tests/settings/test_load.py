@@ -42,7 +42,7 @@ def test_every_given_value_is_read():
             "LUOTA_HTTP_LISTEN": ":80",
             "LUOTA_GRPC_LISTEN": "[::1]:0",
             "LUOTA_PUBLIC_URL": "https://luota.example/",
-            "LUOTA_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1",
+            "LUOTA_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1, ::ffff:192.0.2.0/120",
             "LUOTA_LIMIT_MONITOR_TOKEN_MINUTE": "0",
             "LUOTA_LOG_LEVEL": "DEBUG",
             "LUOTA_REQUESTS_KEPT_DAYS": " 3 ",
@@ -52,7 +52,8 @@ def test_every_given_value_is_read():
     assert settings.doors.http_listen == Listen("0.0.0.0", 80)
     assert settings.doors.grpc_listen == Listen("::1", 0)
     assert settings.doors.public_url == "https://luota.example"
-    assert settings.doors.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("2001:db8::1"))
+    trusted = ("10.0.0.0/8", "2001:db8::1", "192.0.2.0/24")
+    assert settings.doors.trusted_proxies == tuple(map(ip_network, trusted))
     assert settings.limits.monitor_token_minute == 0
     assert settings.log.level == "debug"
     assert settings.support.requests_kept_days == 3

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 Address = IPv4Address | IPv6Address
@@ -18,11 +18,16 @@ _HOPS_MAX: Final = 32
 # "[" + the longest IPv6 + zone + "]:65535" fits; longer text is no address and is not worth a slot in the cache.
 _TEXT_MAX: Final = 80
 _BUCKET_BITS: Final = 64
+_MAPPED_BITS: Final = 96
 
 
-def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Read trusted networks (`10.0.0.0/8`, `::1`, host bits tolerated) once. Raises ValueError naming the bad one."""
-    return tuple(_unmapped_network(ip_network(text.strip(), strict=False)) for text in texts)
+def unmapped(network: Network) -> Network:
+    """Turn `::ffff:10.0.0.0/104` into `10.0.0.0/8`: addresses are unwrapped before they are compared."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        inner = network.network_address.ipv4_mapped
+        if inner is not None:
+            return IPv4Network((inner, network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 def source_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -31,7 +36,7 @@ def source_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
     It is the peer's. Where the peer is a trusted proxy it is the right-most hop of `forwarded_for` (the values of
     X-Forwarded-For in the order received) that is not trusted itself. A hop that is no address ends the walk, and
     the last good one counts; so does the left-most when all are trusted. `peer` may carry a port, brackets, or
-    gRPC's scheme.
+    gRPC's scheme. Trusted networks are `unmapped`.
     """
     if peer is None or len(peer) > _TEXT_MAX:
         return UNKNOWN
@@ -114,13 +119,3 @@ def _is_port(text: str) -> bool:
 
 def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
     return any(address in network for network in trusted)
-
-
-def _unmapped_network(network: Network) -> Network:
-    """Turn `::ffff:10.0.0.0/104` into `10.0.0.0/8`: addresses are unwrapped before they are compared."""
-    mapped_bits = 96
-    if isinstance(network, IPv6Network) and network.prefixlen >= mapped_bits:
-        inner = network.network_address.ipv4_mapped
-        if inner is not None:
-            return IPv4Network((inner, network.prefixlen - mapped_bits))
-    return network

@@ -9,11 +9,11 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from luota_svc.rules.address import Address, Network
+from luota_svc.rules.address import Address, Network, unmapped
 
 ALLOWING_SETTING: Final = "LUOTA_DELIVERY_ALLOWED_SUBNETS"
 
@@ -65,7 +65,7 @@ _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 
 def opens_nothing(network: Network) -> str | None:
     """Return why allowing a network would be for nothing: no setting opens any address in it; None where one does."""
-    inner = _unmapped(network)
+    inner = unmapped(network)
     for never, what in NEVER:
         if inner.network_address in never and inner.broadcast_address in never:
             return f"{network} lies within {never}, {what}: no setting allows that"
@@ -81,7 +81,7 @@ def refusal(address: str, allowed: Sequence[Network]) -> str | None:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return f"{address[:100]} is no IP address"
-    return _refusal(found, address, [_unmapped(network) for network in allowed])
+    return _refusal(found, address, [unmapped(network) for network in allowed])
 
 
 def host_refusal(host: str, allowed: Sequence[Network]) -> str | None:
@@ -97,7 +97,7 @@ def host_refusal(host: str, allowed: Sequence[Network]) -> str | None:
 @lru_cache(maxsize=1024)
 def _host_refusal(host: str, allowed: tuple[Network, ...]) -> str | None:
     plain = _plain(host)
-    networks = [_unmapped(network) for network in allowed]
+    networks = [unmapped(network) for network in allowed]
     try:
         return _refusal(ip_address(plain.partition("%")[0]), plain, networks)
     except ValueError:
@@ -197,12 +197,3 @@ def _number(text: str) -> int:
     if text[:2] in {"0x", "0X"}:
         return int(text[2:] or "0", 16)
     return int(text, 8) if len(text) > 1 and text[0] == "0" else int(text)
-
-
-def _unmapped(network: Network) -> Network:
-    """Turn `::ffff:10.0.0.0/104` into `10.0.0.0/8`: addresses are unwrapped before they are compared."""
-    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
-        inner = network.network_address.ipv4_mapped
-        if inner is not None:
-            return IPv4Network((inner, network.prefixlen - 96))
-    return network

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from luota_svc.rules.address import Network
 from luota_svc.rules.address_guard import opens_nothing
-from luota_svc.settings.values import MASK, Network, Secret, read_networks, read_url
+from luota_svc.settings.values import MASK, Secret, read_networks, read_url
 
 _FLAGS: Final = {
     "yes": True,

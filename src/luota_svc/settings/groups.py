@@ -7,8 +7,9 @@ from pathlib import Path
 
 from luota_svc.model.limits import IngestLimits
 from luota_svc.model.mail import Mailbox, MailServer
+from luota_svc.rules.address import Network
 from luota_svc.settings.mail import mail_server_of
-from luota_svc.settings.values import LOOPBACK, Listen, Network, Secret
+from luota_svc.settings.values import LOOPBACK, Listen, Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from luota_svc.rules.address import Network, unmapped
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Network = IPv4Network | IPv6Network
 
 LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 MASK: Final = "***"
@@ -142,11 +142,11 @@ def read_integer(least: int, most: int) -> Callable[[str], int]:
 
 
 def read_networks(text: str) -> tuple[Network, ...]:
-    """Read comma separated addresses and CIDR blocks."""
+    """Read comma separated addresses and CIDR blocks; a block of IPv4 written as IPv6 is the IPv4 one."""
     networks = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
-            networks.append(ip_network(part))
+            networks.append(unmapped(ip_network(part)))
         except ValueError as error:
             raise ValueError(f"{part!r} is no address or CIDR block: {error}") from error
     return tuple(networks)
