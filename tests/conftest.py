@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.servers import Databases, empty, folder_for_servers, make_data, private_servers
 from tests.witness import WITNESS, Witness
 
 from luota_svc.embedded import PrivateServers
+
+# How long an example takes says how busy the machine is; a test of what must be quick measures that itself.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session", autouse=True)

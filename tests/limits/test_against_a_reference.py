@@ -60,7 +60,7 @@ def told(verdict):
 
 
 @given(steps)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_local_buckets_keep_the_promise(steps):
     clock, reference = StubClock(), Reference()
     local = LocalBuckets(clock)
@@ -73,7 +73,7 @@ def test_local_buckets_keep_the_promise(steps):
 
 
 @given(steps=steps)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_redis_buckets_keep_the_promise(valkey, steps):
     """Time passes by making every bucket older; the milliseconds that really pass are allowed for in the waits."""
     valkey.command("FLUSHALL")

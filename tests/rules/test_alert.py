@@ -170,7 +170,7 @@ WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 LONG = st.builds(lambda text, times: text * times, WORDS, st.integers(1, 80))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(IncidentKind),
     reason=st.sampled_from(["", *IncidentReason]),

@@ -96,7 +96,7 @@ heard = st.lists(st.integers(1, 36 * 3_600), max_size=40).map(
 )
 
 
-@settings(deadline=None, max_examples=60)  # the sweep is imitated signal by signal
+@settings(max_examples=60)  # the sweep is imitated signal by signal
 @given(schedule=schedules, signals=heard)
 def test_the_back_test_breaks_what_the_sweep_would_have_broken(schedule, signals):
     end = START + timedelta(hours=36)

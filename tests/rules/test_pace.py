@@ -110,7 +110,7 @@ def named(messages: list[Message]) -> list[Word]:
 LATE = st.sampled_from([0.0, 0.05, 0.4])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(20, 200), st.floats(0, 1), LATE)
 def test_two_hundred_that_break_evenly_or_at_once_make_three_messages(count, spread, late):
     """As dense as 200 in a minute, or denser: down to all in one instant."""
@@ -123,7 +123,7 @@ def test_two_hundred_that_break_evenly_or_at_once_make_three_messages(count, spr
     assert named(messages) == words
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(0, 20), st.floats(0.001, MINUTE), st.floats(0, 1), LATE)
 def test_two_hundred_within_a_minute_of_which_the_first_come_densely_make_three_messages(first, span, share, late):
     early = int(50 + 149 * share)
@@ -138,7 +138,7 @@ ARRIVALS = st.lists(st.floats(0, MINUTE), min_size=1, max_size=200)
 SPARSE = st.lists(st.integers(0, 600).map(lambda tenths: tenths / 10), min_size=1, max_size=14)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.one_of(ARRIVALS, SPARSE), LATE)
 def test_whatever_breaks_within_a_minute_makes_seven_messages_at_most(instants, late):
     words = [Word(instant) for instant in instants]
@@ -155,7 +155,7 @@ def test_seven_messages_do_come_about():
     assert [message.goes for message in told(words)] == [0, 3, 6, 9, 12, 43, 74]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(st.builds(Word, st.floats(0, 600), st.booleans()), min_size=1, max_size=200), LATE)
 def test_a_critical_one_never_waits_for_more_than_half_a_minute(words, late):
     messages = told(words, looks_late=late)
@@ -165,13 +165,13 @@ def test_a_critical_one_never_waits_for_more_than_half_a_minute(words, late):
     assert named(messages) == sorted(words)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.builds(Word, st.floats(0, MINUTE), st.booleans()), min_size=1, max_size=200))
 def test_critical_ones_among_them_make_no_more(words):
     assert len(told(words)) <= 7
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(20, 200), st.floats(0, 1), LATE)
 def test_a_crowd_of_critical_ones_makes_four_messages(count, spread, late):
     words = [Word(number * spread * MINUTE / 200, critical=True) for number in range(count)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from luota_svc.model.route_failures import FailingDelivery, Joining, StandingRoute, ToldFallback
@@ -122,7 +122,6 @@ def test_a_delivery_with_nothing_left_to_tell_makes_no_message():
 NUMBERS = st.frozensets(st.integers(1, 6), max_size=4)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([DEAD, OTHER_DEAD]), NUMBERS, st.integers(1, 4)), min_size=1, max_size=8),
     st.lists(
