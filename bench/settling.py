@@ -79,7 +79,7 @@ def settle_duties(plan: SettlingPlan) -> Settling:
 
 async def _measure(plan: SettlingPlan, toggle: Callable[[], None]) -> Settling:
     clock = RealClock()
-    database = Database(plan.database_url, name="luota-deliver", sessions=4)
+    database = Database(plan.database_url, name="luota-deliver", sessions=4, prepare_threshold=None)
     await database.open()
     installation = Installation(database, clock, AbsentLimiter(), "", Vault([plan.encryption_key]))
     outbox, provider = _Counting(installation, worker="bench", retry_delays=_DELAYS), _Nothing()

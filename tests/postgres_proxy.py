@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 _SOCKET = ".s.PGSQL.5432"
 _READ_BYTES = 1 << 16
 # The batch's COMMIT as a Bind message names it: the unnamed portal's end, then the statement (store/round_trip.py).
-_BATCH_COMMIT = b"\0luota_commit\0"
+_BATCH_COMMIT = b"\0luota_ingest_commit\0"
 _BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
 # What the server says of a COMMIT that it has done, and at the end of each answer, done or not.
 _COMMITTED, _READY = b"COMMIT\0", b"Z\0\0\0\5"

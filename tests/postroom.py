@@ -129,7 +129,7 @@ async def post_room(
     """Open it; by default its clock stands until a test moves it."""
     clock = clock or StubClock()
     world = World(database_url, clock)
-    database = Database(database_url, name="post-room", sessions=sessions)
+    database = Database(database_url, name="post-room", sessions=sessions, prepare_threshold=None)
     await database.open()
     vault = Vault([Fernet.generate_key().decode()])
     installation = Installation(

@@ -44,8 +44,8 @@ SELECT d.id, md5('i' || d.id)::uuid, d.route_id, 1, d.state = 'pending' FROM del
 TESTS = """
 INSERT INTO deliveries (id, workspace_id, route_id, destination, reason, state, severity_rank, created_at, expires_at,
                         next_attempt_at, due_at)
-SELECT gen_random_uuid(), md5('w')::uuid, md5('r' || target)::uuid, sha256(('d' || target)::bytea), 'test', 'pending', 3,
-       now(), now() + interval '1 day', now() - interval '1 minute', now()
+SELECT gen_random_uuid(), md5('w')::uuid, md5('r' || target)::uuid, sha256(('d' || target)::bytea), 'test', 'pending',
+       3, now(), now() + interval '1 day', now() - interval '1 minute', now()
 FROM generate_series(0, 515) AS target CROSS JOIN generate_series(1, 4);
 """
 # All but those of the first 16 go out. TRUNCATE forgets what was known of a table, as of one that is new.
@@ -127,12 +127,12 @@ def test_a_statement_of_the_outbox_reads_by_index(bulk, name):
 
 
 def test_a_claim_does_not_look_at_all_that_is_in_flight(template_database):
-    # Tests of routes tell of no incident, and nothing is in flight when statistics are taken at a calm hour: they must not
-    # tempt a claim to begin with what is in flight, anew for each duty that it takes.
+    # Tests of routes tell of no incident, and nothing is in flight when statistics are taken at a calm hour: they must
+    # not tempt a claim to begin with what is in flight, anew for each duty that it takes.
     here = {
         "workspaces": "ARRAY(SELECT md5('w')::uuid FROM generate_series(1, 16))",
         "destinations": "ARRAY(SELECT sha256(('d' || n)::bytea) FROM generate_series(0, 15) AS n)",
-        **{name: "ARRAY(SELECT 4 FROM generate_series(1, 16))" for name in ("room", "first_words", "in_flight_most")},
+        **dict.fromkeys(("room", "first_words", "in_flight_most"), "ARRAY(SELECT 4 FROM generate_series(1, 16))"),
     }
     with template_database.clone() as url:
         World(url).close()

@@ -24,7 +24,7 @@ BROKEN = {
     "die": "SELECT pg_terminate_backend(pg_backend_pid())",
 }
 NAMED = {"named": "SELECT %(b)s || '-' || %(a)s::text || '-' || %(b)s::text, v FROM unnest(%(c)s::int[]) AS v"}
-TRIPS = RoundTrips(ECHO | SINGLE | COLUMNS | BROKEN | NAMED)
+TRIPS = RoundTrips("test", ECHO | SINGLE | COLUMNS | BROKEN | NAMED)
 
 
 def ints(bits: int):
@@ -152,7 +152,7 @@ async def test_within_a_transaction_they_are_missed_and_the_next_one_has_them(co
 
 async def test_an_error_skips_the_commit_of_its_round_trip(connection):
     await connection.execute("CREATE TEMP TABLE kept (it int)")
-    trips = RoundTrips({"keep": "INSERT INTO kept VALUES (1)", "divide": BROKEN["divide"]})
+    trips = RoundTrips("kept", {"keep": "INSERT INTO kept VALUES (1)", "divide": BROKEN["divide"]})
     with pytest.raises(psycopg.errors.DivisionByZero):
         await trips.run(connection, [("begin", ()), ("keep", ()), ("divide", (0,)), ("commit", ())])
     await connection.rollback()
@@ -180,10 +180,17 @@ async def test_a_cancelled_round_trip_never_lends_its_answers_to_the_next(connec
 
 
 async def test_a_session_on_which_only_half_could_be_prepared_is_thrown_away(connection):
-    trips = RoundTrips({"good": "SELECT 1", "bad": "SELECT * FROM not_migrated_yet"})
+    trips = RoundTrips("good", {"good": "SELECT 1", "bad": "SELECT * FROM not_migrated_yet"})
     with pytest.raises(psycopg.errors.UndefinedTable):
         await trips.run(connection, [("good", ())])
     assert connection.closed
+
+
+async def test_two_catalogues_share_a_session(connection):
+    calls = [("begin", ()), ("same", ()), ("commit", ())]
+    for catalogue, number in (("this", 1), ("that", 2)):
+        trips = RoundTrips(catalogue, {"same": f"SELECT {number}"})
+        assert await trips.run(connection, calls) == [[], [(number,)], []]
 
 
 def test_a_parameter_without_a_cast_is_refused_when_the_catalogue_is_read():

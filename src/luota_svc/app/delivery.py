@@ -96,7 +96,7 @@ async def build_delivery(
     assert settings.database.url is not None, "work requires LUOTA_DATABASE_URL"
     metrics = telemetry.metrics
     url = settings.database.url.reveal()
-    database = Database(url, name="luota-deliver", sessions=_SESSIONS)
+    database = Database(url, name="luota-deliver", sessions=_SESSIONS, prepare_threshold=None)
     database.on_duties = installation.database.on_duties
     lifecycle.on_stop("delivery sessions", database.close, 5.0)
     await database.begin()

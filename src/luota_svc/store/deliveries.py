@@ -58,8 +58,7 @@ _HOT = (
     "lock_routes", "lock_settled", "with_words", "lock_breakers", "write_breakers", "write_settled", "deliver_late",
     "end_words", "insert_attempts", "write_routes", "make_due",
 )  # fmt: skip
-# Their names on a session are their own: the ingest's may stand there too.
-_TRIPS = RoundTrips({**{f"outbox_{name}": SQL[name] for name in _HOT}, "outbox_reissue": INGEST["reissue"]})
+_TRIPS = RoundTrips("outbox", {**{name: SQL[name] for name in _HOT}, "reissue": INGEST["reissue"]})
 
 # As many of a crowd are counted as decide anything (rules/pace). One message names the gravest incident and two hundred
 # more (rules/alert), and four may go at once: of fewer gathered, the rest of a crowd would go beside them one by one.
@@ -218,12 +217,11 @@ class OutboxTransaction:
         return {row[0] for rows in told for row in rows}
 
     async def _run(self, *calls: tuple[str, Mapping[str, Any] | Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
-        sent = [(name if name == "commit" else f"outbox_{name}", words) for name, words in calls]
         if self._begun:
-            return await _TRIPS.run(self._connection, sent)
+            return await _TRIPS.run(self._connection, calls)
         # Whatever becomes of the trip, the session is looked at when it is given back.
         self._begun = True
-        return (await _TRIPS.run(self._connection, [_BEGIN, *sent]))[1:]
+        return (await _TRIPS.run(self._connection, [_BEGIN, *calls]))[1:]
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ SELECT id
 FROM deliveries
 WHERE unnoted AND state <> 'sending'
 ORDER BY id
-LIMIT %(most)s
+LIMIT %(most)s::int
 
 -- name: incidents_of
 -- Names the incidents of deliveries with their monitors. Index: delivery_incidents_pkey.
@@ -31,8 +31,7 @@ SELECT id, event_count FROM incidents WHERE id = ANY(%(ids)s::uuid[]) ORDER BY i
 
 -- name: hold
 -- Holds deliveries that no timeline speaks of yet, as they stand now.
-SELECT d.id, d.reason, d.state, d.next_attempt_at, d.last_error, d.request_id, d.gathered_into,
-       r.name AS route_name
+SELECT d.id, r.name AS route_name, d.reason, d.state, d.next_attempt_at, d.last_error, d.request_id, d.gathered_into
 FROM deliveries d
 JOIN alert_routes r ON r.id = d.route_id
 WHERE d.id = ANY(%(ids)s::uuid[]) AND d.unnoted AND d.state <> 'sending'
@@ -41,10 +40,14 @@ FOR NO KEY UPDATE OF d SKIP LOCKED
 
 -- name: lengthen
 -- Counts what was appended. The version stays: an operator's change must not fail because a message arrived meanwhile.
-UPDATE incidents i
-SET event_count = i.event_count + v.events
-FROM unnest(%(ids)s::uuid[], %(events)s::int[]) AS v (id, events)
-WHERE i.id = v.id
+WITH lengthened AS (
+    UPDATE incidents i
+    SET event_count = i.event_count + v.events
+    FROM unnest(%(ids)s::uuid[], %(events)s::int[]) AS v (id, events)
+    WHERE i.id = v.id
+    RETURNING 1
+)
+SELECT luota_assert_rows('delivery_notes.lengthen', cardinality(%(ids)s), (SELECT count(*) FROM lengthened))
 
 -- name: noted
 -- The timelines say how these stand.

@@ -121,10 +121,13 @@ def _named_statement(name: str, sql: str) -> Statement:
 class RoundTrips:
     """Runs statements of one catalogue on sessions of one pool; remembers which sessions have them prepared."""
 
-    def __init__(self, statements: Mapping[str, str]) -> None:
-        """Take name -> SQL; BEGIN, COMMIT and ROLLBACK come along."""
+    def __init__(self, catalogue: str, statements: Mapping[str, str]) -> None:
+        """Take name -> SQL; BEGIN, COMMIT and ROLLBACK come along.
+
+        On a session they are called after their catalogue: those of several may stand on one.
+        """
         known = {**statements, "begin": "BEGIN", "commit": "COMMIT", "rollback": "ROLLBACK"}
-        self._statements = {name: statement_of(name, sql) for name, sql in known.items()}
+        self._statements = {name: statement_of(f"{catalogue}_{name}", sql) for name, sql in known.items()}
         self._prepared: WeakSet[AsyncConnection[Any]] = WeakSet()
 
     async def run(

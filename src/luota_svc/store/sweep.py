@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from luota_svc.store.database import Database
 
 SQL = load_catalogue("sweep")
-_TRIPS = RoundTrips({**ingest.SQL, **SQL, "gaps": liveness.SQL["gaps"]})
+_TRIPS = RoundTrips("sweep", {**ingest.SQL, **SQL, "gaps": liveness.SQL["gaps"]})
 
 
 class SweepTransaction(IngestTransaction):

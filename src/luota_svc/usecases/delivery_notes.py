@@ -52,8 +52,8 @@ async def _note(unit: Unit, due: Sequence[UUID], now: datetime, *, wait: bool) -
     ours = [delivery_id for delivery_id in due if delivery_id not in busy]
     if not ours:
         return 0
-    lengths = await delivery_notes.hold_incidents(unit, {one for delivery_id in ours for one in incidents[delivery_id]})
-    held = await delivery_notes.hold(unit, ours)
+    told = {one for delivery_id in ours for one in incidents[delivery_id]}
+    lengths, held = await delivery_notes.hold(unit, told, ours)
     appended: Counter[UUID] = Counter()
     events = []
     for delivery in held:
