@@ -9,6 +9,7 @@ from uuid import UUID
 from luota_svc.model.batch import NewDuty, ToldRoute
 from luota_svc.model.monitors import Severity
 from luota_svc.model.routes import RouteMatch
+from luota_svc.store.columns import columns
 from luota_svc.store.database import Unit
 from luota_svc.store.ingest import SQL
 
@@ -45,16 +46,12 @@ async def lock_told(unit: Unit, *incident_ids: UUID) -> list[ToldRoute]:
 async def write(unit: Unit, *, new: Sequence[NewDuty], ended: Sequence[tuple[UUID, UUID]] = (), now: datetime) -> None:
     """Take back words, each a (delivery, incident), and write new duties, whose (incident, route) those free."""
     if ended:
-        await unit.connection.execute(SQL["end_live"], _columns(ended))
+        await unit.connection.execute(SQL["end_live"], columns(ended))
         deliveries = [delivery_id for delivery_id, _ in ended]
         await unit.connection.execute(SQL["reissue"], (now, deliveries))
         await unit.connection.execute(SQL["cancel_spent"], (now, deliveries))
     if new:
         told = [(duty.id, duty.incident_id, duty.route_id, duty.sequence) for duty in new]
-        await unit.connection.execute(SQL["insert_deliveries"], _columns([duty[:-2] for duty in new]))
-        await unit.connection.execute(SQL["insert_delivery_incidents"], _columns(told))
+        await unit.connection.execute(SQL["insert_deliveries"], columns([duty[:-2] for duty in new]))
+        await unit.connection.execute(SQL["insert_delivery_incidents"], columns(told))
         unit.ring()
-
-
-def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]

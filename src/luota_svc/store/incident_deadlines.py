@@ -13,6 +13,7 @@ from luota_svc.model.incident_deadlines import DueIncident, LookedAt, Waiting
 from luota_svc.model.incidents import IncidentKind, IncidentState
 from luota_svc.model.monitors import Severity
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.columns import columns
 from luota_svc.store.database import Unit
 from luota_svc.store.ingest import SQL as INGEST
 
@@ -55,15 +56,13 @@ async def write(unit: Unit, looks: Sequence[LookedAt]) -> None:
         )
         for look in looks
     ]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    await unit.connection.execute(SQL["write"], [*columns, len(rows)])
+    await unit.connection.execute(SQL["write"], [*columns(rows), len(rows)])
 
 
 async def append_events(unit: Unit, events: Sequence[NewEvent]) -> None:
     """Append to the timelines of incidents that are held."""
     if events:
-        columns = [list(column) for column in zip(*events, strict=True)]
-        await unit.connection.execute(INGEST["insert_events"], columns)
+        await unit.connection.execute(INGEST["insert_events"], columns(events))
 
 
 async def set_aside(unit: Unit, due: Mapping[UUID, UUID], until: datetime) -> None:

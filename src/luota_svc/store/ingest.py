@@ -21,6 +21,7 @@ from luota_svc.model.runs import RunState
 from luota_svc.model.signals import IncidentView
 from luota_svc.store import errors
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.columns import columns
 from luota_svc.store.frozen import promise_of, root_run_of
 from luota_svc.store.quiet import quiet_window
 from luota_svc.store.round_trip import RoundTrips
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from luota_svc.store.database import Database
 
 SQL = load_catalogue("ingest")
-_TRIPS = RoundTrips("ingest", SQL)
+_TRIPS = RoundTrips(SQL)
 
 
 class BatchFailure(Enum):
@@ -100,7 +101,7 @@ class IngestTransaction:
 
     async def find_monitors(self, named: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
         """Return (workspace, slug) -> monitor for the monitors that exist now."""
-        (rows,) = await self._run(("find_monitors", _columns(named)))
+        (rows,) = await self._run(("find_monitors", columns(named)))
         return {(row[0], row[1]): row[2] for row in rows}
 
     async def find_key_facts(self, key_ids: Collection[UUID]) -> dict[UUID, tuple[KeyFacts, WorkspaceLimits]]:
@@ -110,7 +111,7 @@ class IngestTransaction:
 
     async def find_locked(self, monitors: Collection[tuple[UUID, UUID]]) -> set[UUID]:
         """Tell which of the (monitor, workspace) pairs somebody else holds at this moment."""
-        (rows,) = await self._run(("locked_monitors", _columns(monitors) or ([], [])))
+        (rows,) = await self._run(("locked_monitors", columns(monitors) or ([], [])))
         return {row[0] for row in rows}
 
     async def load(self, wanted: Wanted) -> Loaded:
@@ -123,18 +124,18 @@ class IngestTransaction:
         calls: dict[str, Sequence[Any]] = {
             "begin": (),
             "transaction_id": (),
-            "lock_monitors": _columns(wanted.monitors) or ([], []),
+            "lock_monitors": columns(wanted.monitors) or ([], []),
             # After the wait for the locks: a rotation that committed meanwhile is seen.
             "live_keys": (list(wanted.keys),),
             "unresolved_incidents": (monitors,),
             "stuck_runs": (monitors,),
         }
         if wanted.run_keys:
-            calls["runs_by_key"] = _columns(wanted.run_keys)
+            calls["runs_by_key"] = columns(wanted.run_keys)
         if wanted.runs:
             calls["runs_by_id"] = (list(wanted.runs),)
         if wanted.signal_keys:
-            calls["signals_by_key"] = _columns(wanted.signal_keys)
+            calls["signals_by_key"] = columns(wanted.signal_keys)
         rows = dict(zip(calls, await self._run(*calls.items()), strict=True))
         transaction_id: str = rows["transaction_id"][0][0]
         self._transaction_id = transaction_id
@@ -178,7 +179,7 @@ class IngestTransaction:
         }
         if opened:
             calls |= {
-                "previous_incidents": _columns(opened),
+                "previous_incidents": columns(opened),
                 "promises": (list({monitor_id for monitor_id, _ in opened}),),
                 "root_runs": (list(runs),),
             }
@@ -255,10 +256,6 @@ async def outcome(database: Database, transaction_id: str) -> str | None:
         raise BatchFailed(classify(error)) from error
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
 def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[Any]]]:
     """Yield what is to be run, in lock order: monitors are held already, then runs, incidents, deliveries."""
     keys = [(run.monitor_id, run.external_run_id, run.id) for run in writes.new_runs]
@@ -283,15 +280,15 @@ def _statements(writes: Writes, now: datetime) -> Iterable[tuple[str, Sequence[A
     )
     for name, rows in steps:
         if rows:
-            yield name, [*_columns(rows), len(rows)] if name in guarded else _columns(rows)
+            yield name, [*columns(rows), len(rows)] if name in guarded else columns(rows)
     if writes.ended:
-        yield "end_live", _columns(writes.ended)
+        yield "end_live", columns(writes.ended)
         ended = [delivery_id for delivery_id, _ in writes.ended]
         yield "reissue", (now, ended)
         yield "cancel_spent", (now, ended)
     if writes.duties:
-        yield "insert_deliveries", _columns([duty[:-2] for duty in writes.duties])
-        yield "insert_delivery_incidents", _columns(told)
+        yield "insert_deliveries", columns([duty[:-2] for duty in writes.duties])
+        yield "insert_delivery_incidents", columns(told)
 
 
 def mutex_of(row: tuple[Any, ...]) -> MonitorMutex:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from luota_svc.model.requests import FoundRequest, RequestRecord
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.columns import columns
 from luota_svc.store.database import Unit
 
 SQL = load_catalogue("requests")
@@ -16,8 +17,7 @@ SQL = load_catalogue("requests")
 async def insert(unit: Unit, records: Sequence[RequestRecord]) -> None:
     """Keep some records; ones that stand already are left alone."""
     # The statement takes its arrays in the order of the model's fields.
-    columns = [list(column) for column in zip(*map(astuple, records), strict=True)]
-    await unit.connection.execute(SQL["insert"], columns)
+    await unit.connection.execute(SQL["insert"], columns(map(astuple, records)))
 
 
 async def find(unit: Unit, request_id: str, *, only: UUID | None) -> list[FoundRequest]:
