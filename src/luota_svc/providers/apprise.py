@@ -15,6 +15,7 @@ from luota_svc.providers.apprise_nursery import Nursery
 from luota_svc.providers.apprise_outcome import outcome_of_verdict
 from luota_svc.providers.apprise_secrets import Hidden
 from luota_svc.providers.mentions import call_nobody
+from luota_svc.telemetry import names
 
 _LOG: Final = logging.getLogger(__name__)
 _WHOLE_SECONDS: Final = 15.0
@@ -83,7 +84,7 @@ class AppriseProvider:
                 return Outcome(OutcomeKind.TIMED_OUT, "the service did not answer in time; it may have taken the alert")
             return Outcome(OutcomeKind.FAILED, "the process that runs Apprise ended without a word")
         except Exception:  # noqa: BLE001 - a provider's promise: whatever is wrong is an outcome, and is tried again
-            _LOG.exception("apprise_attempt_broke", extra={"delivery_id": str(dispatch.delivery_id)})
+            _LOG.exception(names.LOG_APPRISE_ATTEMPT_BROKE, extra={"delivery_id": str(dispatch.delivery_id)})
             return Outcome(OutcomeKind.FAILED, "a fault in Luota kept this alert back; its log says which")
         return outcome_of_verdict(
             verdict, tidy=lambda text: self._clean(hidden.out_of(text)), delivery_id=str(dispatch.delivery_id)

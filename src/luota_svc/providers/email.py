@@ -28,6 +28,7 @@ from luota_svc.providers.email_body import plain
 from luota_svc.providers.email_connection import MailFailed, dial, hang_up, open_session
 from luota_svc.providers.email_message import build_message, mailbox_of
 from luota_svc.providers.email_replies import Reply, queue_id
+from luota_svc.telemetry import names
 
 _LOG: Final = logging.getLogger(__name__)
 # With the farewell, 15 s in all.
@@ -101,7 +102,7 @@ class EmailProvider:
         try:
             outcome = await self._attempt(dispatch, envelope, self._server, self._sender)
         except Exception:  # noqa: BLE001 - a provider's promise: whatever is wrong is an outcome, and is tried again
-            _LOG.exception("email_attempt_broke", extra={"delivery_id": str(dispatch.delivery_id)})
+            _LOG.exception(names.LOG_EMAIL_ATTEMPT_BROKE, extra={"delivery_id": str(dispatch.delivery_id)})
             outcome = Outcome(OutcomeKind.FAILED, "a fault in Luota kept this e-mail back; its log says which")
         if outcome.recipients is None:
             outcome = replace(outcome, recipients=envelope.may_yet)

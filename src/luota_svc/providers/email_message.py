@@ -18,6 +18,7 @@ import idna
 from luota_svc.model.deliveries import Dispatch
 from luota_svc.model.mail import Mailbox
 from luota_svc.providers.email_body import plain, render_html
+from luota_svc.telemetry import names
 
 _LOG: Final = logging.getLogger(__name__)
 _SUBJECT_CHARACTERS_MAX: Final = 300
@@ -94,7 +95,7 @@ def _html_of(dispatch: Dispatch, alert: dict[str, Any]) -> str | None:
     try:
         return render_html(alert)
     except Exception:  # noqa: BLE001 - the text says all that matters; a fault in the drawing must not keep it back
-        _LOG.exception("email_html_not_drawn", extra={"delivery_id": str(dispatch.delivery_id)})
+        _LOG.exception(names.LOG_EMAIL_HTML_NOT_DRAWN, extra={"delivery_id": str(dispatch.delivery_id)})
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind
@@ -76,9 +77,9 @@ class SlackProvider:
             if reply.status == 200 and (word == "ok" or _says_success(reply)):
                 return outcome
             error = f"the receiver answered {reply.status} but not `ok`: check that the URL is an incoming webhook's"
-            return _otherwise(outcome, OutcomeKind.REFUSED, error)
+            return replace(outcome, kind=OutcomeKind.REFUSED, error=error)
         if word in _PERMANENT and outcome.kind is not OutcomeKind.THROTTLED:
-            return _otherwise(outcome, OutcomeKind.REJECTED, f"Slack refuses ({word}): {_PERMANENT[word]}")
+            return replace(outcome, kind=OutcomeKind.REJECTED, error=f"Slack refuses ({word}): {_PERMANENT[word]}")
         return outcome
 
 
@@ -91,15 +92,3 @@ def _says_success(reply: Reply) -> bool:
         return bool(json.loads(reply.body) == _ALSO_OK)
     except (ValueError, RecursionError):
         return False
-
-
-def _otherwise(outcome: Outcome, kind: OutcomeKind, error: str) -> Outcome:
-    return Outcome(
-        kind,
-        error=error,
-        http_status=outcome.http_status,
-        provider_id=outcome.provider_id,
-        retry_after_seconds=outcome.retry_after_seconds,
-        reply=outcome.reply,
-        resolved_address=outcome.resolved_address,
-    )

@@ -17,6 +17,7 @@ from luota_svc.model.deliveries import Dispatch, Outcome, OutcomeKind
 from luota_svc.model.routes import Target
 from luota_svc.providers.correlation import correlation_headers
 from luota_svc.providers.http_client import ExchangeFailed, GuardedClient, outcome_of
+from luota_svc.telemetry import names
 
 _LOG: Final = logging.getLogger(__name__)
 _STANDARD_PREFIX: Final = "whsec_"
@@ -45,7 +46,9 @@ class WebhookProvider:
         except Exception as error:  # noqa: BLE001 - a provider's promise: whatever is wrong is an outcome, and is tried again
             # Without the message, which may hold what the target holds.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            _LOG.error("webhook_attempt_broke", extra={"delivery_id": str(dispatch.delivery_id), "frames": frames})
+            _LOG.error(
+                names.LOG_WEBHOOK_ATTEMPT_BROKE, extra={"delivery_id": str(dispatch.delivery_id), "frames": frames}
+            )
             return Outcome(OutcomeKind.FAILED, "a fault in Luota kept this message back; its log says which")
         return outcome_of(reply, clean=self._clean, our_id=str(dispatch.delivery_id))
 
