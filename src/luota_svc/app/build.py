@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from luota_svc.app.delivery import Delivery, build_delivery
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
-from luota_svc.app.observing import build_telemetry
+from luota_svc.app.observing import build_telemetry, watch_loop
 from luota_svc.app.readiness import Readiness
 from luota_svc.app.route_policy import target_policy
 from luota_svc.app.sweeping import build_sweeper
@@ -30,7 +30,6 @@ from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 from luota_svc.store.wake import Bell
-from luota_svc.telemetry.loop_lag import LoopLag
 from luota_svc.telemetry.names import METRIC_POOL_WAITING
 from luota_svc.usecases.admission import Admission
 from luota_svc.usecases.batch import Batch
@@ -55,8 +54,6 @@ if TYPE_CHECKING:
     from luota_svc.web.pages import Page
     from luota_svc.workers.sweep import Sweeper
 
-# /healthz: a loop that is late by more can serve nobody.
-_LOOP_LAG_SECONDS_MAX = 2.0
 # The batch's own bounds (design: performance): above them a batch is a 503, so they stay under a caller's patience.
 _BATCH_STATEMENT_TIMEOUT_MS = 2_000
 _BATCH_LOCK_TIMEOUT_MS = 500
@@ -243,9 +240,7 @@ async def _open_doors(
     drain_seconds = settings.stop.drain_seconds
     metrics, tracing, access = telemetry.metrics, telemetry.tracing, telemetry.logging.access
     core, record, database = behind.core, behind.recorder.record, behind.installation.database
-    lag = LoopLag(metrics.loop_lagged)
-    lag.start()
-    lifecycle.on_stop("loop lag", lag.stop, 1.0)
+    is_live = watch_loop(metrics, lifecycle)
 
     grpc = GrpcServer(
         core.methods,
@@ -272,7 +267,7 @@ async def _open_doors(
         clock=clock,
         journal=Journal(clock=clock, tracing=tracing, metrics=metrics, access=access.access, record=record),
         probes=Probes(
-            is_live=lambda: lag.seconds < _LOOP_LAG_SECONDS_MAX,
+            is_live=is_live,
             is_ready=lambda: readiness.is_ready,
             render_metrics=metrics.render,
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from luota_svc.app.delivery import build_delivery
 from luota_svc.app.lifecycle import Lifecycle
-from luota_svc.app.observing import build_telemetry
+from luota_svc.app.observing import build_telemetry, watch_loop
 from luota_svc.app.readiness import Readiness
 from luota_svc.app.sweeping import build_sweeper
 from luota_svc.http_api.app import build_app
@@ -19,7 +19,6 @@ from luota_svc.limits.absent import AbsentLimiter
 from luota_svc.store.database import Database
 from luota_svc.store.vault import Vault
 from luota_svc.store.wake import Bell
-from luota_svc.telemetry.loop_lag import LoopLag
 from luota_svc.telemetry.names import LOG_PUBLIC_URL_UNSET, METRIC_POOL_WAITING
 from luota_svc.usecases.installation import Installation
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from luota_svc.telemetry.logs import Logging
 
 _LOG = stdlib_logging.getLogger(__name__)
-_LOOP_LAG_SECONDS_MAX = 2.0
 # The sweep of incidents runs on them; telling has sessions of its own.
 _SESSIONS = 3
 
@@ -95,9 +93,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
     async def tell_nobody(_ready: bool) -> None:  # noqa: FBT001 - a callback of one bool
         """Nothing but the probe asks."""
 
-    lag = LoopLag(metrics.loop_lagged)
-    lag.start()
-    lifecycle.on_stop("loop lag", lag.stop, 1.0)
+    is_live = watch_loop(metrics, lifecycle)
     readiness = Readiness(database, tell_nobody, prepare=prepare)
     door = build_app(
         {},
@@ -107,7 +103,7 @@ async def _build(settings: Settings, clock: Clock, logging: Logging, lifecycle: 
             clock=clock, tracing=tracing, metrics=metrics, access=logging.access.access, record=lambda _record: None
         ),
         probes=Probes(
-            is_live=lambda: lag.seconds < _LOOP_LAG_SECONDS_MAX,
+            is_live=is_live,
             is_ready=lambda: readiness.is_ready,
             render_metrics=metrics.render,
         ),
