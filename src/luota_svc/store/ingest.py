@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from luota_svc.store.database import Database
 
 SQL = load_catalogue("ingest")
-_TRIPS = RoundTrips(SQL)
+_TRIPS = RoundTrips("ingest", SQL)
 
 
 class BatchFailure(Enum):
