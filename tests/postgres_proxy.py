@@ -170,16 +170,19 @@ class _Said:
         self._prepared: dict[bytes, bytes] = {}
         self._statements: list[bytes] = []
         self._last = b""
+        # The statement that the last message binds, if it does.
+        self._bound = b""
 
     def hear(self, message: bytes) -> None:
-        self._last = message
+        self._last, self._bound = message, b""
         kind, content = message[:1], message[5:]
         if kind == b"P":
             name, _, rest = content.partition(b"\0")
             self._prepared[name] = rest
         elif kind == b"B":
-            self._statements.append(self._prepared.get(content.partition(b"\0")[2].partition(b"\0")[0], b""))
-        if (kind == b"Q" and content.startswith(_BEGIN)) or (kind == b"B" and self._statements[-1].startswith(_BEGIN)):
+            self._bound = self._prepared.get(content.partition(b"\0")[2].partition(b"\0")[0], b"")
+            self._statements.append(self._bound)
+        if (content if kind == b"Q" else self._bound).startswith(_BEGIN):
             self._statements = []
 
     def comes_to(self, moment: Moment) -> _Reach | None:
@@ -189,10 +192,9 @@ class _Said:
         if moment in _AT_BATCH_COMMIT:
             return _AT_BATCH_COMMIT[moment] if ends_batch else None
         if moment is Moment.SENT:
-            settles = kind == b"B" and bool(self._statements) and _SETTLE in self._statements[-1]
-            return _Reach.UNSENT if settles else None
+            return _Reach.UNSENT if _SETTLE in self._bound else None
         mark, reach = _AT_COMMIT[moment]
-        commits = ends_batch or (kind == b"Q" and self._last[5:].startswith(_COMMIT))
+        commits = (self._last[5:] if kind == b"Q" else self._bound).startswith(_COMMIT)
         return reach if commits and any(mark in statement for statement in self._statements) else None
 
 
