@@ -153,6 +153,21 @@ async def test_a_provider_that_fails_by_a_fault_of_ours_is_a_failed_attempt(room
     assert room.delivery(duty)["last_error"] == "A fault of Luota's own: ZeroDivisionError"
 
 
+async def test_a_provider_that_does_not_bound_itself_is_ended_before_its_lease(room, monkeypatch):
+    monkeypatch.setattr(deliver, "_ATTEMPT_SECONDS_MOST", 0.1)
+    monkeypatch.setattr(deliver, "_OVERDUE_LOOK_SECONDS", 0.02)
+    receiver = Receiver()
+    receiver.open.clear()
+    (duty,) = room.news(room.route())
+    async with working(deliverer(room, receiver)):
+        await until(lambda: room.delivery(duty)["state"] == "failed_retrying")
+        receiver.open.set()
+        (other,) = room.news(room.route("https://hooks.example/b"))
+        await until(lambda: room.delivery(other)["state"] == "delivered")
+    assert room.delivery(duty)["last_error"] == "No answer within 0.1 s"
+    assert room.attempts(duty) == [(1, "timed_out", False)]
+
+
 async def test_a_kind_that_this_installation_has_not_is_refused_for_good(room):
     (duty,) = room.news(room.route(kind="inbox"))
     async with working(deliverer(room, Receiver())):

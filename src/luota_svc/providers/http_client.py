@@ -27,6 +27,7 @@ from luota_svc.providers.http_exchange import ExchangeFailed, Reply, outcome_of
 from luota_svc.providers.http_failures import CONNECT_SECONDS, WHOLE_SECONDS, Dialling, broken_off
 from luota_svc.providers.http_lookup import ThreadedLookup
 from luota_svc.providers.http_secrets import hide, secrets_of
+from luota_svc.telemetry import names
 
 __all__ = ["ExchangeFailed", "GuardedClient", "Reply", "outcome_of"]
 
@@ -134,7 +135,7 @@ class GuardedClient:
         except Exception as error:  # noqa: BLE001 - whatever is wrong is an outcome, and is tried again
             # Without the message: it may hold the URL.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            _LOG.error("http_exchange_broke", extra={"error_type": type(error).__name__, "frames": frames})
+            _LOG.error(names.LOG_HTTP_EXCHANGE_BROKE, extra={"error_type": type(error).__name__, "frames": frames})
             words = "a fault in Luota kept this message back; its log says which"
             raise self._failed(Outcome(OutcomeKind.FAILED, words), dialling) from None
         finally:

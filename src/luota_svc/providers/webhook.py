@@ -50,7 +50,7 @@ class WebhookProvider:
                 names.LOG_WEBHOOK_ATTEMPT_BROKE, extra={"delivery_id": str(dispatch.delivery_id), "frames": frames}
             )
             return Outcome(OutcomeKind.FAILED, "a fault in Luota kept this message back; its log says which")
-        return outcome_of(reply, clean=self._clean, our_id=str(dispatch.delivery_id))
+        return outcome_of(reply, clean=self._clean, our_id=headers["x-luota-delivery-id"])
 
 
 def headers_of(dispatch: Dispatch, now: datetime) -> dict[str, str]:

@@ -31,8 +31,8 @@ from luota_svc.usecases.installation import Installation
 
 # Three times the longest attempt: a lease that ran out belongs to a worker that is gone (design: worker).
 LEASE_SECONDS: Final = 45.0
-CLAIM_MOST: Final = 64
-SETTLE_MOST: Final = 64
+CLAIM_MOST: Final = 128
+SETTLE_MOST: Final = 128
 _HOLD_LEAST: Final = 8
 # Attempts whose worker vanished spend no retry; so many in a row are no accident any more.
 _LOST_MOST: Final = 20
@@ -73,7 +73,7 @@ class Outbox:
             )
 
     async def claim(self, most: int) -> Claim:
-        """Claim up to `most` duties (at most 64) that are due now, each with frozen content and an opened target.
+        """Claim up to `most` duties (at most 128) that are due now, each with frozen content and an opened target.
 
         One transaction; it waits for nobody's locks. Raises Unavailable where PostgreSQL is away.
         """
