@@ -84,16 +84,18 @@ class Databases:
             apart.submit(asyncio.run, migrate(self._servers.database_url(_TEMPLATE))).result()
 
     @contextmanager
-    def clone(self) -> Iterator[str]:
+    def clone(self, *, generated: bool = False) -> Iterator[str]:
         """Return the address of a fresh migrated database.
 
-        Searched for secrets afterwards, and dropped, whoever is still connected.
+        Searched for secrets afterwards, and dropped, whoever is still connected. `generated`: all its rows, of which
+        there are a great many, are made by SQL of the tests, so that there is nothing to find.
         """
         name = f"t_{next(self._numbers)}"
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         try:
             yield self._servers.database_url(name)
-            WITNESS.require_none_in(self._servers.database_url(name))
+            if not generated:
+                WITNESS.require_none_in(self._servers.database_url(name))
         finally:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -87,7 +87,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def filled(template_database) -> Iterator[psycopg.Connection]:
     with (
-        template_database.clone() as url,
+        template_database.clone(generated=True) as url,
         psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection,
     ):
         connection.execute(FILL)

@@ -105,7 +105,7 @@ HOT = {
 
 @pytest.fixture(scope="module")
 def filled(template_database):
-    with template_database.clone() as url:
+    with template_database.clone(generated=True) as url:
         world = World(url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(FILL.encode())

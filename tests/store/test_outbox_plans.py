@@ -96,7 +96,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def bulk(template_database) -> Iterator[psycopg.Connection]:
-    with template_database.clone() as url:
+    with template_database.clone(generated=True) as url:
         World(url).close()
         with psycopg.connect(url) as connection:
             connection.execute(f"{ROUTES}{FILL}".encode())
@@ -134,7 +134,7 @@ def test_a_claim_does_not_look_at_all_that_is_in_flight(template_database):
         "destinations": "ARRAY(SELECT sha256(('d' || n)::bytea) FROM generate_series(0, 15) AS n)",
         **dict.fromkeys(("room", "first_words", "in_flight_most"), "ARRAY(SELECT 4 FROM generate_series(1, 16))"),
     }
-    with template_database.clone() as url:
+    with template_database.clone(generated=True) as url:
         World(url).close()
         with psycopg.connect(url) as connection:
             connection.execute(f"{ROUTES}{TESTS}".encode())

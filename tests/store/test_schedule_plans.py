@@ -29,7 +29,7 @@ FROM generate_series(1, 20000) n;
 @pytest.fixture(scope="module")
 def filled(template_database):
     with (
-        template_database.clone() as url,
+        template_database.clone(generated=True) as url,
         psycopg.connect(url, autocommit=True, row_factory=dict_row, cursor_factory=psycopg.ClientCursor) as connection,
     ):
         connection.execute(FILL)

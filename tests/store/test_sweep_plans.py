@@ -90,7 +90,7 @@ QUEUE = [
 
 @pytest.fixture(scope="module")
 def filled(template_database) -> Iterator[psycopg.Connection]:
-    with template_database.clone() as url:
+    with template_database.clone(generated=True) as url:
         world = World(url)
         with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
             connection.execute(FILL.encode())
