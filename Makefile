@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 UV     := $(BIN)/uv
+# Where an image forbids bytecode, each of the tests' hundred processes would compile Luota anew: half of its start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-faults lint fmt gen check-gen bench lock clean

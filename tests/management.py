@@ -11,7 +11,7 @@ from tests.builders import assemble_ingest
 from tests.servers import ENCRYPTION_KEY
 
 from luota_svc.clock import StubClock
-from luota_svc.limits import RedisLimiter
+from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.model.call import Call, Door
 from luota_svc.model.limits import IngestLimits
 from luota_svc.model.operators import Role

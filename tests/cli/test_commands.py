@@ -156,3 +156,20 @@ def test_help_does_not_load_the_rooms():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("command", "left_out"),
+    [("serve", {"aiohttp", "aiosmtplib", "apprise", "jinja2"}), ("work", {"redis", "apprise", "luota_svc.app.build"})],
+)
+def test_a_command_loads_no_library_that_only_others_need(command, left_out):
+    # Each costs every start of it up to a tenth of a second. What `serve` builds is asked for when it runs.
+    code = f"import sys, luota_svc.cli.{command}, luota_svc.app.{'build' if command == 'serve' else 'work'}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(sorted({left_out!r} & sys.modules.keys()))"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

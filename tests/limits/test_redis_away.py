@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from luota_svc.clock import RealClock
-from luota_svc.limits import RedisLimiter
+from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.model.errors import Unavailable
 from luota_svc.model.limits import ALLOWED_UNKNOWN, IngestLimits, KeySpend, Policy
 

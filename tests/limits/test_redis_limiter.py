@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from luota_svc.limits import RedisLimiter
+from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.model.errors import RateLimited
 from luota_svc.model.limits import ALLOWED_UNKNOWN, IngestLimits, KeySpend, Policy
 

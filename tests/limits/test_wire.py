@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.waiting import until
 
 from luota_svc.clock import RealClock
-from luota_svc.limits import RedisLimiter
+from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.limits.wire import RedisAway, ScriptCall, Wire
 
 ADDRESS = "203.0.113.9"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.management import Caller
 
-from luota_svc.limits import RedisLimiter
+from luota_svc.limits.redis_limiter import RedisLimiter
 from luota_svc.model.errors import (
     InvalidIngestKey,
     InvalidRequest,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from luota_svc.app.delivery import Delivery, build_delivery
 from luota_svc.app.first_admin import bring_first_admin
 from luota_svc.app.lifecycle import Lifecycle
 from luota_svc.app.observing import build_telemetry, watch_loop
@@ -42,11 +41,11 @@ from luota_svc.usecases.memories import MonitorSlugs, RunOwners
 from luota_svc.usecases.partitions import ensure_partitions
 from luota_svc.usecases.requests import RequestRecorder
 from luota_svc.usecases.watching import Watching
-from luota_svc.web.inbox import inbox_pages
 from luota_svc.workers.sweep import Pulse
 from luota_svc.workers.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from luota_svc.app.delivery import Delivery
     from luota_svc.app.observing import Telemetry
     from luota_svc.clock import Clock
     from luota_svc.settings import Settings
@@ -226,6 +225,9 @@ async def _build_core(
     sweeper = await build_sweeper(settings.database.url.reveal(), installation, metrics, lifecycle)
     delivery = None
     if with_workers:
+        # Not above: a `serve` that tells nobody starts a fifth sooner without what speaks to vendors.
+        from luota_svc.app.delivery import build_delivery
+
         delivery = await build_delivery(settings, installation, sweeper, telemetry, lifecycle)
     return _Service(installation, admission, core, recorder, upkeep, pulse, sweeper, delivery)
 
@@ -301,6 +303,8 @@ def _pages(settings: Settings, installation: Installation) -> dict[str, Page]:
     """Return the pages of the inbox, which only `dev` has."""
     if settings.dev_file is None:
         return {}
+    from luota_svc.web.inbox import inbox_pages
+
     return inbox_pages(
         Inbox(installation),
         now=installation.clock.now,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import uvloop
 
-from luota_svc.app.build import build
 from luota_svc.cli import CommandFailed, Exit
 from luota_svc.cli.check_config import REQUIRED
 from luota_svc.clock import RealClock
@@ -33,6 +32,9 @@ R = TypeVar("R", bound="Running")
 def run(_args: argparse.Namespace) -> int:
     """Serve until asked to stop; exit code 0 after a clean stop."""
     settings = load(os.environ, required=REQUIRED["serve"])
+    # Not above: `work` runs until it is stopped as `serve` does, and builds nothing of this.
+    from luota_svc.app.build import build
+
     return uvloop.run(run_until_stopped(settings, build))
 
 
