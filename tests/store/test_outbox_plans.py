@@ -60,7 +60,7 @@ KEYS = {
     "destinations": "ARRAY(SELECT sha256(('d' || n)::bytea) FROM generate_series(0, 3) AS n)",
 }
 IDS = {"ids": "ARRAY(SELECT md5('v' || n)::uuid FROM generate_series(1, 32) AS n)"}
-# Statement -> its parameters as SQL, and how many milliseconds it may take here at most: a wrong plan takes many more.
+# Statement -> its parameters as SQL.
 CASES = {
     "due_front": {"now": "now()", "most": "200"},
     "free_destinations": {
@@ -92,6 +92,9 @@ CASES = {
     "next_due": {"now": "now()"},
     "standing": {"now": "now()"},
 }
+# Of what waits behind a full destination each reads a handful, whatever its number. A walk probes each of a thousand
+# destinations, messages name up to 804 duties, and a repair makes a thousand due.
+PAGES_MOST = {"free_destinations": 12_000, "gather": 40_000, "make_due": 40_000}
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +125,7 @@ def test_a_statement_of_the_outbox_reads_by_index(bulk, name):
     text = "\n".join(plan)
     for table in ("deliveries", "delivery_incidents"):
         assert f"Seq Scan on {table}" not in text, text
-    # Of what waits behind a full destination a look reads a handful, whatever its number.
-    assert pages_of(plan) < 40_000, text
+    assert pages_of(plan) < PAGES_MOST.get(name, 2_000), text
 
 
 def test_a_claim_does_not_look_at_all_that_is_in_flight(template_database):

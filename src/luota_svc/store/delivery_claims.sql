@@ -154,7 +154,8 @@ SELECT count(*) AS gathered FROM follows
 -- Claims the oldest due duties of destinations that are held, as many as each has room for, and among them no more first
 -- words than its pace lets go. Not of a route that has a word about the same incident in flight: it would come before
 -- that one. What is in flight is counted anew: the look that held the destinations may have begun before another worker's
--- claim was committed. Indexes: deliveries_waiting, deliveries_in_flight.
+-- claim was committed. First words and the others are each read to their own end, or a claim would read a whole crowd of
+-- the one for the other. Indexes: deliveries_first_words, deliveries_apart, deliveries_in_flight.
 WITH chosen AS MATERIALIZED (
     SELECT d.id
     FROM unnest(%(workspaces)s::uuid[], %(destinations)s::bytea[], %(room)s::int[], %(first_words)s::int[],
@@ -166,41 +167,49 @@ WITH chosen AS MATERIALIZED (
         WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.lease_until IS NOT NULL
     ) free
     CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(first.id), '{}') AS ids
+        SELECT here.id
         FROM (
-            SELECT d.id
-            FROM deliveries d
-            WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s::timestamptz
-              AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
-            ORDER BY d.next_attempt_at, d.id
-            LIMIT t.first_words
-        ) first
-    ) paced
-    CROSS JOIN LATERAL (
-        SELECT d.id
-        FROM deliveries d
-        WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
-          AND (d.state <> 'pending' OR d.reason NOT IN ('opened', 'reminder', 'resolved', 'escalation')
-               OR d.id = ANY(paced.ids))
-          -- A value, step by step, and by the state, which no index knows: as a join or by the lease it would begin with all
-          -- that is in flight anywhere, for each duty anew.
-          AND (
+            (
+                SELECT d.id, d.next_attempt_at
+                FROM deliveries d
+                WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination
+                  AND d.next_attempt_at <= %(now)s::timestamptz
+                  AND d.state = 'pending' AND d.reason IN ('opened', 'reminder', 'resolved', 'escalation')
+                ORDER BY d.next_attempt_at, d.id
+                LIMIT t.first_words
+            )
+            UNION ALL
+            (
+                SELECT d.id, d.next_attempt_at
+                FROM deliveries d
+                WHERE d.workspace_id = t.workspace_id AND d.destination = t.destination AND d.next_attempt_at <= %(now)s
+                  AND (d.state <> 'pending' OR d.reason NOT IN ('opened', 'reminder', 'resolved', 'escalation'))
+                ORDER BY d.next_attempt_at, d.id
+                -- A few more: some may be held, or wait for a word of their incident that is in flight.
+                LIMIT free.room + 16
+            )
+        ) here
+        -- That it waits is said of the row that is locked, too: what was taken back since the look is not taken.
+        JOIN deliveries d ON d.id = here.id AND d.next_attempt_at <= %(now)s
+        -- A value, step by step, and by the state, which no index knows: as a join or by the lease it would begin with all
+        -- that is in flight anywhere, for each duty anew.
+        WHERE (
             SELECT true
             FROM (
-                SELECT di.incident_id, di.route_id FROM delivery_incidents di WHERE di.delivery_id = d.id AND di.live OFFSET 0
+                SELECT di.incident_id, di.route_id FROM delivery_incidents di WHERE di.delivery_id = here.id AND di.live OFFSET 0
             ) mine
             CROSS JOIN LATERAL (
                 SELECT di.delivery_id
                 FROM delivery_incidents di
-                WHERE di.incident_id = mine.incident_id AND di.route_id = mine.route_id AND di.delivery_id <> d.id
+                WHERE di.incident_id = mine.incident_id AND di.route_id = mine.route_id AND di.delivery_id <> here.id
                 OFFSET 0
             ) other
             JOIN deliveries flying ON flying.id = other.delivery_id AND flying.state = 'sending'
             LIMIT 1
-          ) IS NULL
-        ORDER BY d.next_attempt_at, d.id
+        ) IS NULL
+        ORDER BY here.next_attempt_at, here.id
         LIMIT free.room
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF d SKIP LOCKED
     ) d
     LIMIT %(most)s::int
 )
