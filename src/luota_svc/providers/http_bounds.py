@@ -21,6 +21,14 @@ class BoundedProtocol(ResponseHandler):
         super().__init__(loop)
         self._received_bytes = 0
         self._heads = 0
+        # The address at the other end; asked for once, as each question is one to the system.
+        self.peer = ""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, and see who is there."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.peer = str(peer[0]) if peer else ""
 
     def set_response_params(self, **options: Any) -> None:
         """Count anew for the next answer on this connection."""

@@ -22,6 +22,7 @@ from yarl import URL
 
 from luota_svc.clock import Clock, RealClock
 from luota_svc.model.deliveries import Outcome, OutcomeKind
+from luota_svc.patience import Patience
 from luota_svc.providers.http_bounds import BoundedProtocol
 from luota_svc.providers.http_exchange import ExchangeFailed, Reply, outcome_of
 from luota_svc.providers.http_failures import CONNECT_SECONDS, WHOLE_SECONDS, Dialling, broken_off
@@ -33,6 +34,8 @@ __all__ = ["ExchangeFailed", "GuardedClient", "Reply", "outcome_of"]
 
 _LOG: Final = logging.getLogger(__name__)
 _READ_BYTES_MAX: Final = 16_384
+# So much later than its 15 s an exchange may be ended.
+_LATE_SECONDS: Final = 0.1
 # Below what any common server keeps an idle connection for: a request on one that it is just closing would be lost.
 _IDLE_SECONDS: Final = 1.5
 _DIALLING: ContextVar[Dialling] = ContextVar("dialling")
@@ -50,8 +53,7 @@ class _Response(ClientResponse):
 
     async def start(self, connection: Any) -> ClientResponse:
         """Begin to read the answer."""
-        peer = connection.transport.get_extra_info("peername") if connection.transport is not None else None
-        self.peer = str(peer[0]) if peer else ""
+        self.peer = connection.protocol.peer if connection.protocol is not None else ""
         return await super().start(connection)
 
 
@@ -91,6 +93,7 @@ class GuardedClient:
         self._allow_http = allow_http
         self._clock = clock or RealClock()
         self._resolver = resolver
+        self._patience = Patience(WHOLE_SECONDS, look_seconds=_LATE_SECONDS)
         self._guarded: ClientSession | None = None
         self._unguarded: ClientSession | None = None
 
@@ -103,9 +106,11 @@ class GuardedClient:
         self._guarded = self._session(context, _plain_socket if self._proxy else self._judged_socket)
         # Never kept: a connection that was exempted must not carry what is not.
         self._unguarded = self._session(context, _plain_socket, force_close=True)
+        self._patience.start()
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self._patience.stop()
         for session in (self._guarded, self._unguarded):
             if session is not None:
                 await session.close()
@@ -128,8 +133,7 @@ class GuardedClient:
         )
         token = _DIALLING.set(dialling)
         try:
-            async with asyncio.timeout(WHOLE_SECONDS):
-                reply = await self._exchange(session, target, body, headers, dialling)
+            reply = await self._patience.within(self._exchange(session, target, body, headers, dialling))
         except (ClientError, OSError) as error:
             raise self._failed(broken_off(error, dialling), dialling) from None
         except Exception as error:  # noqa: BLE001 - whatever is wrong is an outcome, and is tried again

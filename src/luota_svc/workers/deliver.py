@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from luota_svc.model.deliveries import Claimed, Dispatch, Outcome, OutcomeKind, Settlement
 from luota_svc.model.errors import LuotaError
+from luota_svc.patience import Patience
 from luota_svc.telemetry import names
 from luota_svc.usecases.deliveries import CLAIM_MOST, SETTLE_MOST
 
@@ -33,8 +34,7 @@ _FAILURE_SECONDS: Final = 0.25
 _FAILURE_SECONDS_MAX: Final = 5.0
 # A result is told again sooner: its lease runs on meanwhile.
 _UNSETTLED_SECONDS_MAX: Final = 1.0
-# A provider bounds itself at 15 s; one that does not is ended well before its lease is. One look at all of them: a
-# timer for each attempt, which never rings, is dearer than its line in the log.
+# A provider bounds itself at 15 s; one that does not is ended well before its lease is.
 _ATTEMPT_SECONDS_MOST: Final = 20.0
 _OVERDUE_LOOK_SECONDS: Final = 1.0
 _LOG = logging.getLogger(__name__)
@@ -73,19 +73,18 @@ class Deliverer:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        # When each began.
-        self._attempts: dict[asyncio.Task[None], float] = {}
-        self._overdue: set[asyncio.Task[None]] = set()
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._patience = Patience(_ATTEMPT_SECONDS_MOST, look_seconds=_OVERDUE_LOOK_SECONDS)
         self._settled: asyncio.Queue[Settlement] = asyncio.Queue()
         self._turned_at = float("-inf")
 
     def start(self) -> None:
         """Begin to claim."""
+        self._patience.start()
         self._loops = [
             asyncio.create_task(self._guard(self._claim_forever), name="deliver-claim"),
             asyncio.create_task(self._guard(self._take_over_forever), name="deliver-take-over"),
             asyncio.create_task(self._settle_forever(), name="deliver-settle"),
-            asyncio.create_task(self._end_overdue_forever(), name="deliver-overdue"),
         ]
 
     def wake(self) -> None:
@@ -108,7 +107,7 @@ class Deliverer:
         """
         self._stopping.set()
         self._wake.set()
-        claim, take_over, settle, overdue = self._loops or (None, None, None, None)
+        claim, take_over, settle = self._loops or (None, None, None)
         for loop in (claim, take_over):
             if loop is not None:
                 await asyncio.wait({loop}, timeout=grace_seconds)
@@ -120,8 +119,7 @@ class Deliverer:
         if settle is not None:
             await asyncio.wait({settle}, timeout=grace_seconds)
             settle.cancel()
-        if overdue is not None:
-            overdue.cancel()
+        await self._patience.stop()
         self._loops = []
 
     async def _guard(self, loop: Callable[[], Awaitable[None]]) -> None:
@@ -163,8 +161,8 @@ class Deliverer:
             return
         for claimed in claim.claimed:
             attempt = asyncio.create_task(self._attempt(claimed), name="deliver-attempt")
-            self._attempts[attempt] = self._turned_at
-            attempt.add_done_callback(self._forget)
+            self._attempts.add(attempt)
+            attempt.add_done_callback(self._attempts.discard)
         if not claim.claimed:
             await _wait(self._wake, self._pause(claim))
 
@@ -174,18 +172,6 @@ class Deliverer:
             until = (claim.look_again_at - self._clock.now()).total_seconds()
             pause = min(pause, max(until, _LOOK_SECONDS_LEAST))
         return pause
-
-    def _forget(self, attempt: asyncio.Task[None]) -> None:
-        self._attempts.pop(attempt, None)
-        self._overdue.discard(attempt)
-
-    async def _end_overdue_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_OVERDUE_LOOK_SECONDS)
-            latest = self._clock.monotonic() - _ATTEMPT_SECONDS_MOST
-            for attempt in [attempt for attempt, began in self._attempts.items() if began < latest]:
-                self._overdue.add(attempt)
-                attempt.cancel()
 
     async def _attempt(self, claimed: Claimed) -> None:
         """Make one attempt; whatever it does, an outcome is settled."""
@@ -241,12 +227,8 @@ class Deliverer:
             recipients=claimed.recipients,
         )
         try:
-            return await provider.send(dispatch)
-        except asyncio.CancelledError:
-            attempt = asyncio.current_task()
-            if attempt not in self._overdue:
-                raise
-            attempt.uncancel()
+            return await self._patience.within(provider.send(dispatch))
+        except TimeoutError:
             return Outcome(OutcomeKind.TIMED_OUT, error=f"No answer within {_ATTEMPT_SECONDS_MOST:g} s")
         except Exception as error:  # noqa: BLE001 - a fault of a provider of ours is a failed attempt, not a lost duty
             _LOG.exception(names.LOG_PROVIDER_FAULT, extra={"delivery_id": str(claimed.id), "kind": claimed.kind.value})
