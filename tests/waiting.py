@@ -10,6 +10,7 @@ from typing import Any
 
 async def until(happened: Callable[[], Any], seconds: float = 15.0) -> Any:
     """Look again and again until `happened`, a coroutine function or not, says yes; return what it said."""
+    pause = 0.01
     async with asyncio.timeout(seconds):
         while True:
             said = happened()
@@ -17,4 +18,6 @@ async def until(happened: Callable[[], Any], seconds: float = 15.0) -> Any:
                 said = await said
             if said:
                 return said
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause)
+            # Whoever looks all the time takes the core from what it waits for.
+            pause = min(pause * 1.2, 0.05)

@@ -14,7 +14,7 @@ import sysconfig
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -69,11 +69,19 @@ class Dev:
         return next(monitor["key"] for monitor in self.facts["monitors"] if monitor["kind"] == kind)
 
     def servers(self) -> dict[str, int]:
-        """Return the pids of the two servers by their names."""
+        """Return the pids of the two servers by their names; not those of PostgreSQL's own children."""
         members = tree(self.process.pid)
         return {
-            name: pid for pid, name in sorted(members.items(), reverse=True) if name in {"postgres", "valkey-server"}
+            name: pid
+            for pid, name in members.items()
+            if name in {"postgres", "valkey-server"} and members.get(parent_of(pid)) != name
         }
+
+
+def parent_of(pid: int) -> int:
+    with suppress(OSError):  # ended meanwhile
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+    return 0
 
 
 def command(state_dir: Path, http_port: int = 0, grpc_port: int = 0) -> list[str]:

@@ -252,8 +252,10 @@ def test_migrations_run_once_whoever_else_runs_them(empty_database_url):
 
 
 def test_a_database_that_is_away_is_one_line_to_migrate_and_bootstrap(tmp_path):
-    for command in ("migrate", "bootstrap"):
-        done = luota(command, {"LUOTA_DATABASE_URL": f"postgresql://u:hush-hush@/d?host={tmp_path}"})
+    env = {"LUOTA_DATABASE_URL": f"postgresql://u:hush-hush@/d?host={tmp_path}"}
+    with ThreadPoolExecutor(2) as threads:  # each waits a while for the database
+        both = threads.map(lambda command: luota(command, env), ("migrate", "bootstrap"))
+    for done in both:
         assert (done.returncode, done.stdout) == (1, "")
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert "hush-hush" not in done.stderr

@@ -14,10 +14,13 @@ from typing import Any
 import aiohttp
 import psycopg
 from tests.doors.scene import _key, _monitor, _operator, _workspace
+from tests.faults.conftest import FULL
 from tests.witness import WITNESS
 
 ANSWER_SECONDS = 5.0  # the contract's bound
 _PATIENCE_SECONDS = 8.0  # a client's, so that a hang is seen as one
+# Between two requests of one client. Small tests leave room on two cores for what they look at.
+_PACE_SECONDS = 0.01 if FULL else 0.05
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Load:
     url: str
     fleet: Fleet
     answers: list[Answer] = field(default_factory=list)
-    pace_seconds: float = 0.01
+    pace_seconds: float = _PACE_SECONDS
     name: str = "job"
     _numbers: Any = field(default_factory=itertools.count)
     _stopping: bool = False
