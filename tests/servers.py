@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +27,7 @@ ENCRYPTION_KEY = "dGVzdHMgb25seSwgbm8gc2VjcmV0IG9mIGFueWJvZHk="
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 2 * 1024**3
 _TEMPLATE = "template_migrated"
+_given_ports: set[int] = set()
 
 
 @contextmanager
@@ -65,6 +69,21 @@ def private_servers(made: Path, *, durable: bool = False, restart: bool = False)
         # PostgreSQL logs the statements that fail, with their values if a client sends them so.
         for log in (folder / "state").glob("*.log"):
             WITNESS.hears(log.name, log.read_text(errors="replace").splitlines())
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on; never the same twice.
+
+    None of those that the system gives to outgoing connections: of a test run beside this one, one of these would take
+    it before its owner begins to listen, or while it is away.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        if port in _given_ports:
+            continue
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            _given_ports.add(port)
+            return port
 
 
 class Databases:

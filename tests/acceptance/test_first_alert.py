@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 from collections.abc import Iterator
 from urllib.request import urlopen
 
@@ -13,13 +12,7 @@ import pytest
 from tests.acceptance.calls import Caller
 from tests.acceptance.processes import LUOTA, eventually, running
 from tests.acceptance.test_dev import Dev, command, developing, paste
-from tests.servers import folder_for_servers
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+from tests.servers import folder_for_servers, free_port
 
 
 @pytest.fixture(scope="module")

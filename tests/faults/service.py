@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from tests.servers import ENCRYPTION_KEY
+from tests.servers import ENCRYPTION_KEY, free_port
 from tests.waiting import until
 from tests.witness import WITNESS
 
@@ -32,7 +31,7 @@ class Service:
     command = "serve"
 
     def __init__(self, database_url: str, redis_url: str, **settings: str) -> None:
-        self.port, grpc_port = _free_port(), _free_port()
+        self.port, grpc_port = free_port(), free_port()
         self._settings = {
             **RAISED,
             "LUOTA_DATABASE_URL": database_url,
@@ -131,8 +130,3 @@ async def serving(database_url: str, redis_url: str, **settings: str):
 def note(text: str) -> None:
     """Leave a figure for who reads the run (`pytest -rP` shows it)."""
     sys.stdout.write(f"{text}\n")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
