@@ -88,10 +88,16 @@ def chosen(only: str | None, *, floors_only: bool) -> list[Figure]:
 
 
 def judged(figure: Figure, samples: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
-    """Take the medians of the rounds, compare, and say whether it reaches."""
-    value = statistics.median(figure.read(sample) for sample in samples[figure.measure])
-    floor = statistics.median(figure.read(sample) for sample in samples[figure.floor]) if figure.floor else None
-    ratio = value / floor if floor else None
+    """Take the medians of the rounds and say whether the figure reaches.
+
+    The ratio is the median of each round's own: a shared machine's mood changes between rounds, by as much as a factor
+    of two, and a value of one mood over a floor of another says nothing.
+    """
+    values = [figure.read(sample) for sample in samples[figure.measure]]
+    floors = [figure.read(sample) for sample in samples[figure.floor]] if figure.floor else []
+    ratios = [value / floor for value, floor in zip(values, floors, strict=True)] if floors else []
+    value, floor, ratio = (statistics.median(each) if each else None for each in (values, floors, ratios))
+    assert value is not None
     return {
         "name": figure.name,
         "value": round(value, 2),
@@ -103,7 +109,8 @@ def judged(figure: Figure, samples: Mapping[str, Sequence[Sample]]) -> dict[str,
         "what": figure.what,
         "cpuUsPerRequest": round(statistics.median(sample.cpu_us for sample in samples[figure.measure]), 1),
         "generatorUsPerRequest": round(statistics.median(sample.generator_us for sample in samples[figure.measure]), 1),
-        "rounds": [round(figure.read(sample), 2) for sample in samples[figure.measure]],
+        "rounds": [round(each, 2) for each in values],
+        "ratios": [round(each, 3) for each in ratios],
     }
 
 
