@@ -16,8 +16,9 @@ help: ## Show this list
 run: $(VENV)/run.stamp ## Start a private PostgreSQL, Valkey and Luota on loopback
 	@exec $(BIN)/luota-svc dev
 
+# Three at a time, on two cores: what waits for a lease or a timeout leaves its core to the others.
 test: $(VENV)/test.stamp ## Run the whole suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-faults: $(VENV)/test.stamp ## Run the fault and race tests at full size (long)
 	LUOTA_FAULTS=full $(BIN)/python -m pytest -m faults --timeout 1800

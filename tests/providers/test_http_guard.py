@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 from tests.providers.receivers import Names, answer, client, receiver
+from tests.servers import free_port
 
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.providers import http_client
@@ -69,7 +70,8 @@ async def test_no_denied_address_is_dialled_by_literal_or_by_name():
 
 
 async def test_a_name_that_leads_outside_and_then_inside_finds_no_gap():
-    async with receiver(answer(200), host=PUBLIC) as there, receiver(answer(200), port=there.port) as sink:
+    port = free_port()
+    async with receiver(answer(200), host=PUBLIC, port=port) as there, receiver(answer(200), port=port) as sink:
         names = Names([PUBLIC], ["127.0.0.1"])
         async with guarded(allowed=ALLOWED, resolver=names) as made:
             url = f"http://rebinding.example.org:{there.port}/"
@@ -83,7 +85,8 @@ async def test_a_name_that_leads_outside_and_then_inside_finds_no_gap():
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1", PUBLIC], [PUBLIC, "127.0.0.1"], ["::1", "127.0.0.1", PUBLIC]])
 async def test_of_a_names_addresses_only_those_that_may_be_are_dialled(addresses):
-    async with receiver(answer(200), host=PUBLIC) as there, receiver(answer(200), port=there.port) as sink:
+    port = free_port()
+    async with receiver(answer(200), host=PUBLIC, port=port) as there, receiver(answer(200), port=port) as sink:
         async with guarded(allowed=ALLOWED, resolver=Names(addresses)) as made:
             found = await outcome(made, f"http://mixed.example.org:{there.port}/")
         assert sink.connections == 0
