@@ -7,34 +7,25 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from luota_svc.loop import Loop
+
 T = TypeVar("T")
 
 
-class Patience:
+class Patience(Loop):
     """Ends what takes longer than its bound, as `asyncio.timeout` does, at the next look and at a sixth of its price.
 
-    A timer for each of a worker's attempts was 6 % of its CPU, and hardly one ever rang. Start once; stop as often as
-    one likes.
+    A timer for each of a worker's attempts was 6 % of its CPU, and hardly one ever rang. What goes on
+    when it is stopped is bounded no longer.
     """
 
     def __init__(self, seconds: float, *, look_seconds: float) -> None:
         """Take the bound, and how much later than that the end may come; nothing is looked at before `start`."""
-        self.seconds = seconds
+        super().__init__("patience")
+        self._seconds = seconds
         self._look_seconds = look_seconds
         self._began: dict[asyncio.Task[object], float] = {}
         self._overdue: set[asyncio.Task[object]] = set()
-        self._looking: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._looking = asyncio.create_task(self._look_forever(), name="patience")
-
-    async def stop(self) -> None:
-        """End; what goes on is bounded no longer."""
-        looking, self._looking = self._looking, None
-        if looking is not None:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
 
     async def within(self, work: Awaitable[T]) -> T:
         """Return what the work returns; raise TimeoutError where it was ended. One at a time within a task."""
@@ -54,10 +45,10 @@ class Patience:
             del self._began[task]
             self._overdue.discard(task)
 
-    async def _look_forever(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._look_seconds)
-            latest = time.monotonic() - self.seconds
+            latest = time.monotonic() - self._seconds
             for task, began in list(self._began.items()):
                 if began <= latest and task not in self._overdue:
                     self._overdue.add(task)

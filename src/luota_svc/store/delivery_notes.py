@@ -10,6 +10,7 @@ from uuid import UUID
 from luota_svc.model.batch import NewEvent
 from luota_svc.model.deliveries import DeliveryReason, DeliveryState
 from luota_svc.store.catalogue import load_catalogue
+from luota_svc.store.columns import columns
 from luota_svc.store.database import Unit
 from luota_svc.store.ingest import SQL as INGEST
 from luota_svc.store.round_trip import RoundTrips
@@ -85,6 +86,6 @@ async def write(
     """Append to timelines of incidents that are held, `appended` entries to each, and call the deliveries noted."""
     calls: list[tuple[str, Sequence[Any] | Mapping[str, Any]]] = [("noted", {"ids": list(delivery_ids)})]
     if events:
-        calls.append(("insert_events", list(zip(*events, strict=True))))
+        calls.append(("insert_events", columns(events)))
         calls.append(("lengthen", {"ids": list(appended), "events": list(appended.values())}))
     await _TRIPS.run(unit.connection, calls)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
+from luota_svc.loop import Loop
 from luota_svc.store.errors import translated
 from luota_svc.telemetry import names
 
@@ -25,29 +26,7 @@ _PAUSE_SECONDS_MAX: Final = 10.0
 _LOG = logging.getLogger(__name__)
 
 
-class _Task:
-    """One task of a process."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self._name)
-
-    async def stop(self) -> None:
-        """End; safe to repeat."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        raise NotImplementedError
-
-
-class Bell(_Task):
+class Bell(Loop):
     """Rings after commits, never within a transaction, at most once in 50 ms. Failures are forgotten: workers poll."""
 
     def __init__(self, database: Database) -> None:
@@ -73,7 +52,7 @@ class Bell(_Task):
             await asyncio.sleep(_RING_SECONDS)
 
 
-class Ear(_Task):
+class Ear(Loop):
     """Listens on one session of its own, past every restart of the server."""
 
     def __init__(self, url: str, on_ring: Callable[[], None]) -> None:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from luota_svc.loop import Loop
 from luota_svc.model.deliveries import Outcome, OutcomeKind
 from luota_svc.telemetry import names
-from luota_svc.workers.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -7,9 +7,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from luota_svc.loop import Loop
 from luota_svc.model.errors import LuotaError
 from luota_svc.telemetry import names
-from luota_svc.workers.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""The one task that a worker's loop is: begun once, ended as often as one likes."""
+"""One task of a process that goes on until it is stopped: begun once, ended as often as one likes."""
 
 from __future__ import annotations
 
